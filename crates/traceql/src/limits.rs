@@ -1,0 +1,26 @@
+//! Limits of the language and of its evaluation.
+
+/// Longest query in bytes (Tempo's); longer ones are refused before they are read.
+pub const MAX_QUERY_BYTES: usize = 128 << 10;
+
+/// Deepest nesting of parentheses and operators; bounds the recursion of parser, printer and planner.
+pub const MAX_DEPTH: usize = 200;
+
+/// Most attributes of a metrics `by()`; quantile, histogram and avg take one less because they add a label of their own.
+pub const MAX_GROUP_BY: usize = 5;
+
+/// Most values per attribute that `compare()` may be asked to list.
+pub const MAX_COMPARE_TOP: i64 = 1000;
+
+/// Values per attribute that `compare()` lists when the query does not say.
+pub const DEFAULT_COMPARE_TOP: i64 = 10;
+
+/// Nanoseconds around a search's range in which matching spans of overlapping traces are looked for. Larger finds matches of longer traces
+/// whose matching span lies outside the range, and reads more batches.
+pub const SEARCH_SLACK_NS: u64 = 60_000_000_000;
+
+/// Traces gathered at a time; larger amortises the index look-up, smaller wastes less when a search can stop.
+pub const GATHER_CHUNK: usize = 64;
+
+/// Most intervals of one range query.
+pub const MAX_INTERVALS: u64 = 10_000;
