@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("logql", &["model", "query"]),
     ("traceql", &["model", "query"]),
     ("pipeline", &["model", "otlp", "proto"]),
-    ("api", &["model", "query", "store", "pipeline"]),
+    ("api", &["model", "otlp", "query", "store"]),
     ("api-otlp", &["model", "proto", "otlp", "pipeline", "store", "api"]),
     ("api-prometheus", &["model", "proto", "otlp", "pipeline", "query", "store", "promql", "api"]),
     ("api-loki", &["model", "proto", "otlp", "pipeline", "query", "store", "logql", "api"]),

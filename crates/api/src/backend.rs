@@ -97,19 +97,22 @@ pub struct Backend {
     pub queries: QueryPool,
     pub metrics: SelfMetrics,
     pub settings: Settings,
+    /// how OTLP becomes series and streams; clones share the cache of translated series
+    pub otlp: otlp::Options,
     pub started: SystemTime,
     started_at: Instant,
     ready: AtomicBool,
 }
 
 impl Backend {
-    pub fn new(store: Arc<Store>, settings: Settings) -> Arc<Backend> {
+    pub fn new(store: Arc<Store>, settings: Settings, otlp: otlp::Options) -> Arc<Backend> {
         Arc::new(Backend {
             ingest: Ingest { store: store.clone() },
             store,
             queries: QueryPool::default(),
             metrics: SelfMetrics::default(),
             settings,
+            otlp,
             started: SystemTime::now(),
             started_at: Instant::now(),
             ready: AtomicBool::new(true),
@@ -140,11 +143,11 @@ impl Backend {
     }
 
     pub fn now_ms(&self) -> i64 {
-        self.now_ns() / 1_000_000
+        (self.now_ns() / 1_000_000) as i64
     }
 
     /// Unix nanoseconds.
-    pub fn now_ns(&self) -> i64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
+    pub fn now_ns(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
     }
 }

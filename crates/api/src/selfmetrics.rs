@@ -146,7 +146,11 @@ impl SelfMetrics {
                 for t in Transport::ALL {
                     let v = self.received[s as usize][t as usize][o as usize].load(Ordering::Relaxed);
                     let name = format!("otelcol_receiver_{}_{}", o.as_str(), s.as_str());
-                    out.push(Point::counter(name, "Items by what the receiver made of them.", v as f64).with("receiver", "otlp").with("transport", t.as_str()));
+                    out.push(
+                        Point::counter(name, "Items by what the receiver made of them.", v as f64)
+                            .with("receiver", "otlp")
+                            .with("transport", t.as_str()),
+                    );
                 }
             }
         }

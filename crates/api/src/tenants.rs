@@ -53,6 +53,10 @@ mod tests {
         check(None, "anonymous", "anonymous");
         check(Some(""), "anonymous", "anonymous");
         check(Some("b|a|b"), "a,b", "error: tenant ID 'b|a|b' contains unsupported character '|'");
-        check(Some("a/b"), "error: tenant ID 'a/b' contains unsupported character '/'", "error: tenant ID 'a/b' contains unsupported character '/'");
+        check(
+            Some("a/b"),
+            "error: tenant ID 'a/b' contains unsupported character '/'",
+            "error: tenant ID 'a/b' contains unsupported character '/'",
+        );
     }
 }

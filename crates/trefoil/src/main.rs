@@ -1,1 +1,5 @@
-fn main() {}
+//! The `trefoil` binary: everything it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    trefoil::cli::main()
+}
