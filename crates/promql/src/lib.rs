@@ -1,1 +1,19 @@
-//! (crate promql)
+//! PromQL, the query language of Prometheus 3.14: text to tree (`parse`), tree to text (`Display`, `pretty`), tree to values (`instant`, `range`).
+//!
+//! The evaluator reads from a `query::MetricSource` under a `query::Budget` and knows no storage, no clock and no wire format.
+
+pub mod annotations;
+pub mod ast;
+mod features;
+pub mod format;
+mod functions;
+mod limits;
+mod span;
+mod value;
+
+pub use annotations::Annotations;
+pub use ast::{Expr, ValueType};
+pub use features::Features;
+pub use functions::{Function, function, functions};
+pub use span::{ParseError, Span};
+pub use value::{QueryResult, QueryStats, Sample, SampleValue, Series, Value};
