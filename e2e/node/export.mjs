@@ -13,7 +13,7 @@ const Metrics = await load('metrics', 'OTLPMetricExporter');
 const Logs = await load('logs', 'OTLPLogExporter');
 
 const resource = resourceFromAttributes({ 'service.name': service });
-const tracers = new TracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor(new Traces(options('/v1/traces')))] });
+const tracers = new TracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor({ exporter: new Traces(options('/v1/traces')) })] });
 const reader = new PeriodicExportingMetricReader({ exporter: new Metrics(options('/v1/metrics')), exportIntervalMillis: 3_600_000 });
 const meters = new MeterProvider({ resource, readers: [reader] });
 const loggers = new LoggerProvider({ resource, processors: [new SimpleLogRecordProcessor({ exporter: new Logs(options('/v1/logs')) })] });
