@@ -282,3 +282,13 @@ impl FieldExpr {
         }
     }
 }
+
+impl ScalarExpr {
+    pub fn has_aggregate(&self) -> bool {
+        match self {
+            ScalarExpr::Aggregate(_) | ScalarExpr::Pipeline(..) => true,
+            ScalarExpr::Literal(_) => false,
+            ScalarExpr::Binary(_, l, r) => l.has_aggregate() || r.has_aggregate(),
+        }
+    }
+}

@@ -24,3 +24,6 @@ pub const GATHER_CHUNK: usize = 64;
 
 /// Most intervals of one range query.
 pub const MAX_INTERVALS: u64 = 10_000;
+
+/// Most operators in one query. With `MAX_DEPTH` it bounds the height of the tree, so that walking it cannot exhaust the stack.
+pub const MAX_OPERATORS: usize = 1_000;
