@@ -134,9 +134,16 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     let (mut rest, mut next_unit, mut total) = (text, 0, 0i64);
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let letters = rest.bytes().skip(digits).take_while(u8::is_ascii_alphabetic).count();
+        let letters = rest.bytes().skip(digits).take_while(|b| !b.is_ascii_digit()).count();
         let (number, unit) = (&rest[..digits], &rest[digits..digits + letters]);
-        let at = UNITS.iter().position(|(name, _)| *name == unit).filter(|at| *at >= next_unit && digits > 0).ok_or_else(bad)?;
+        if digits == 0 || letters == 0 {
+            return Err(bad());
+        }
+        let at = UNITS.iter().position(|(name, _)| *name == unit);
+        let at = at.ok_or_else(|| format!("unknown unit {} in duration {}", quote(unit), quote(text)))?;
+        if at < next_unit {
+            return Err(bad());
+        }
         let value: i64 = number.parse().map_err(|_| out_of_range())?;
         total = value.checked_mul(UNITS[at].1).and_then(|v| total.checked_add(v)).ok_or_else(out_of_range)?;
         next_unit = at + 1;

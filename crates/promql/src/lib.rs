@@ -8,6 +8,8 @@ mod features;
 pub mod format;
 mod functions;
 mod limits;
+mod parse;
+mod print;
 mod span;
 mod value;
 
@@ -15,5 +17,7 @@ pub use annotations::Annotations;
 pub use ast::{Expr, ValueType};
 pub use features::Features;
 pub use functions::{Function, function, functions};
+pub use parse::{parse, parse_selector};
+pub use print::pretty;
 pub use span::{ParseError, Span};
 pub use value::{QueryResult, QueryStats, Sample, SampleValue, Series, Value};
