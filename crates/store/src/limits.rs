@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const QUEUE_WRITES: usize = 10_000;
 /// Bytes of batches and log payloads waiting for the writer; more are answered "busy".
 pub const QUEUE_BYTES: usize = 128 << 20;
+/// Bytes of writes that are logged, applied and synced together: larger groups sync less often and answer later.
+pub const GROUP_BYTES: usize = 16 << 20;
 /// Bytes of all heads together above which writes are answered "busy".
 pub const MEMORY_BYTES: u64 = 2 << 30;
 /// Total size of the write-ahead log; it bounds the start time.

@@ -1,18 +1,14 @@
 //! The write-ahead log: append, group sync, rotate, replay and truncate records that it does not understand.
+//!
+//! `Wal::open` replays what the folder holds and cuts a torn tail; `append` writes one group of records, `commit` makes it durable,
+//! `truncate` drops segments that are no longer needed. The record layout is in `record.rs`, the treatment of damage in `segment.rs`.
 
-use std::time::Duration;
+pub mod limits;
+mod log;
+mod record;
+mod segment;
 
-/// Size at which a segment is closed and the next one begun.
-pub const SEGMENT_BYTES: u64 = 64 << 20;
-
-/// When an append is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SyncPolicy {
-    /// before it is acknowledged
-    #[default]
-    Always,
-    /// at most this long after it was acknowledged
-    Interval(Duration),
-    /// when the operating system sees fit: survives the process, not the power
-    Os,
-}
+pub use limits::SEGMENT_BYTES;
+pub use log::{LogStats, SyncPolicy, Wal, WalError, WalOptions};
+pub use record::{Payload, Record};
+pub use segment::Replay;
