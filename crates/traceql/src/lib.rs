@@ -1,14 +1,26 @@
 //! TraceQL, the language of Tempo 3: lex, parse, print, check, plan and evaluate over any `query::SpanSource`.
 
+mod aggregate;
 mod answer;
 pub mod ast;
+mod bits;
 mod check;
+mod eval;
 mod fold;
 mod lexer;
 pub mod limits;
 mod names;
 mod parser;
+mod pipeline;
+mod plan;
 mod print;
+mod relation;
+#[cfg(any(test, feature = "script"))]
+pub mod script;
+mod search;
+mod trace;
+mod value;
+mod view;
 
 use query::QueryError;
 
@@ -19,6 +31,7 @@ pub use answer::{
 pub use ast::{Attribute, Query};
 pub use check::{CheckError, check};
 pub use parser::{ParseError, parse, parse_attribute};
+pub use search::{TagSearch, filter_spans, search, search_tags};
 
 /// Parses and checks; an error's text is Tempo's without its `invalid TraceQL query: `.
 pub fn compile(text: &str) -> Result<Query, QueryError> {

@@ -27,3 +27,6 @@ pub const MAX_INTERVALS: u64 = 10_000;
 
 /// Most operators in one query. With `MAX_DEPTH` it bounds the height of the tree, so that walking it cannot exhaust the stack.
 pub const MAX_OPERATORS: usize = 1_000;
+
+/// Batches whose looked-up columns and filter results a query keeps at a time; more saves work when traces spread widely, and holds more.
+pub const MAX_CACHED_VIEWS: usize = 1_024;
