@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("promql", &["model", "query"]),
     ("logql", &["model", "query"]),
     ("traceql", &["model", "query"]),
-    ("pipeline", &["model", "otlp", "proto"]),
+    ("pipeline", &["model"]),
     ("api", &["model", "otlp", "query", "store"]),
     ("api-otlp", &["model", "proto", "otlp", "pipeline", "store", "api"]),
     ("api-prometheus", &["model", "proto", "otlp", "pipeline", "query", "store", "promql", "api"]),
