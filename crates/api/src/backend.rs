@@ -1,10 +1,10 @@
 //! What every face holds: the store, the query pool, settings and own metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use model::Tenant;
+use model::{SpanBatch, Tenant};
 use query::{Budget, BudgetLimits};
 use store::{AppendError, Appended, Snapshot, Store, Write};
 
@@ -90,6 +90,9 @@ impl Ingest {
     }
 }
 
+/// Told of accepted spans; must not block. `false`: it had no room and the spans are left out of the generated metrics.
+pub type SpansHook = Box<dyn Fn(&Tenant, &Arc<SpanBatch>) -> bool + Send + Sync>;
+
 /// Shared by all faces as `Arc<Backend>`.
 pub struct Backend {
     pub store: Arc<Store>,
@@ -100,6 +103,7 @@ pub struct Backend {
     /// how OTLP becomes series and streams; clones share the cache of translated series
     pub otlp: otlp::Options,
     pub started: SystemTime,
+    spans_hook: OnceLock<SpansHook>,
     started_at: Instant,
     ready: AtomicBool,
 }
@@ -114,6 +118,7 @@ impl Backend {
             settings,
             otlp,
             started: SystemTime::now(),
+            spans_hook: OnceLock::new(),
             started_at: Instant::now(),
             ready: AtomicBool::new(true),
         })
@@ -127,6 +132,20 @@ impl Backend {
     pub fn budget(&self, timeout: Option<Duration>) -> Budget {
         let timeout = timeout.map_or(QUERY_TIMEOUT, |t| t.min(QUERY_TIMEOUT));
         Budget::new(BudgetLimits { memory: MAX_QUERY_MEMORY, samples: MAX_QUERY_SAMPLES, timeout: Some(timeout) })
+    }
+
+    /// Sets who is told of accepted spans (the metrics generator); the first one stays.
+    pub fn on_spans(&self, hook: SpansHook) {
+        let _ = self.spans_hook.set(hook);
+    }
+
+    /// To be called by a receiver for every stored span batch.
+    pub fn spans_stored(&self, tenant: &Tenant, batch: &Arc<SpanBatch>) {
+        if let Some(hook) = self.spans_hook.get()
+            && !hook(tenant, batch)
+        {
+            self.metrics.generator_skipped(batch.len() as u64);
+        }
     }
 
     pub fn uptime(&self) -> Duration {

@@ -10,7 +10,7 @@ mod pool;
 mod selfmetrics;
 mod tenants;
 
-pub use backend::{Backend, Features, Ingest, Profile, Settings};
+pub use backend::{Backend, Features, Ingest, Profile, Settings, SpansHook};
 pub use params::{Params, ParamsError};
 pub use pool::QueryPool;
 pub use selfmetrics::{Face, Outcome, Point, PointKind, SelfMetrics, Signal, Transport};

@@ -122,6 +122,8 @@ pub struct SelfMetrics {
     queries: [[AtomicU64; 3]; 3],
     /// requests that a handler's bug ended
     panics: AtomicU64,
+    /// spans that the metrics generator had no room for
+    generator_skipped: AtomicU64,
 }
 
 impl SelfMetrics {
@@ -133,6 +135,10 @@ impl SelfMetrics {
         let q = &self.queries[face as usize];
         q[usize::from(!ok)].fetch_add(1, Ordering::Relaxed);
         q[2].fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    pub fn generator_skipped(&self, spans: u64) {
+        self.generator_skipped.fetch_add(spans, Ordering::Relaxed);
     }
 
     pub fn panicked(&self) {
@@ -163,6 +169,12 @@ impl SelfMetrics {
             let seconds = micros.load(Ordering::Relaxed) as f64 / 1e6;
             out.push(Point::counter("trefoil_query_seconds_total", "Time spent on queries.", seconds).with("api", f.as_str()));
         }
+        let skipped = self.generator_skipped.load(Ordering::Relaxed) as f64;
+        out.push(Point::counter(
+            "trefoil_generator_skipped_spans_total",
+            "Spans left out of the generated metrics for lack of room.",
+            skipped,
+        ));
         out.push(Point::counter("trefoil_panics_total", "Requests ended by a bug of ours.", self.panics.load(Ordering::Relaxed) as f64));
     }
 }

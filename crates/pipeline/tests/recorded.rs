@@ -76,7 +76,7 @@ fn check(file: &str, options: GeneratorOptions) {
         .map(|(k, v)| format!("{k}: got {:?}, expected {v}", got.get(k)))
         .collect();
     wrong.extend(got.keys().filter(|k| !want.contains_key(*k)).map(|k| format!("{k} is not expected")));
-    println!("{file}: {} series, {} wrong", want.len(), wrong.len());
+    eprintln!("{file}: {} series, {} wrong", want.len(), wrong.len());
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
 }
 

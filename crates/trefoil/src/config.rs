@@ -92,8 +92,21 @@ pub struct Otlp {
 
 /// Sections that exist in the systems we stand for and that we do not evaluate: refused by name rather than ignored.
 const NOT_EVALUATED: &[&str] = &[
-    "alerting", "exporters", "extensions", "global", "limits", "processors", "receivers", "remote_read", "remote_write", "rule_files",
-    "scrape_config_files", "scrape_configs", "service", "storage_config", "tracing",
+    "alerting",
+    "exporters",
+    "extensions",
+    "global",
+    "limits",
+    "processors",
+    "receivers",
+    "remote_read",
+    "remote_write",
+    "rule_files",
+    "scrape_config_files",
+    "scrape_configs",
+    "service",
+    "storage_config",
+    "tracing",
 ];
 
 /// What is wrong with a setting, where, and how to mend it.
@@ -123,11 +136,15 @@ impl Config {
         let file = parse(&text).map_err(|e| ConfigError(format!("{name}: {e}")))?;
         let memory = args.memory || (args.data.is_none() && file.storage.memory.unwrap_or(false));
         let data = args.data.clone().or(file.storage.data).unwrap_or_else(|| "trefoil-data".into());
-        let ports = match (args.port.or(if args.port_offset.is_some() { None } else { file.listen.port }), args.port_offset.or(file.listen.port_offset)) {
+        let ports = match (
+            args.port.or(if args.port_offset.is_some() { None } else { file.listen.port }),
+            args.port_offset.or(file.listen.port_offset),
+        ) {
             (Some(port), _) => Ports::One(port),
             (None, offset) => Ports::WellKnown { offset: offset.unwrap_or(0) },
         };
-        let text_or = |flag: &Option<String>, file: Option<String>, default: &str| flag.clone().or(file).unwrap_or_else(|| default.to_owned());
+        let text_or =
+            |flag: &Option<String>, file: Option<String>, default: &str| flag.clone().or(file).unwrap_or_else(|| default.to_owned());
         let mut features = file.features;
         features.extend(args.enable_feature.iter().filter(|f| !f.is_empty()).cloned());
         Ok(Config {
@@ -159,7 +176,9 @@ fn explain(error: &str) -> String {
     let mut ticked = error.split('`').skip(1).step_by(2);
     let (Some(unknown), true) = (ticked.next(), error.contains("unknown field")) else { return error.to_owned() };
     if NOT_EVALUATED.contains(&unknown) {
-        return format!("{error}\nhint: `{unknown}` is a section of the systems Trefoil stands for, but this version does not evaluate it; remove it to start without it");
+        return format!(
+            "{error}\nhint: `{unknown}` is a section of the systems Trefoil stands for, but this version does not evaluate it; remove it to start without it"
+        );
     }
     match ticked.map(|known| (distance(unknown, known), known)).min() {
         Some((d, known)) if d <= 3 => format!("{error}\nhint: did you mean `{known}`?"),

@@ -8,7 +8,9 @@ use super::ServeArgs;
 use crate::config::Config;
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  trefoil check trefoil.yaml\n  trefoil check trefoil.yaml --json\n\nExit codes: 0 the file is good, 1 it is not.")]
+#[command(
+    after_help = "Examples:\n  trefoil check trefoil.yaml\n  trefoil check trefoil.yaml --json\n\nExit codes: 0 the file is good, 1 it is not."
+)]
 pub struct CheckArgs {
     /// The configuration file
     file: PathBuf,

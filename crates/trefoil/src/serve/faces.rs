@@ -31,6 +31,7 @@ const OWNERS: &[(&str, Face)] = &[
     ("/prometheus/api/v1/alerts", Face::Loki),
     ("/api/v1/", Face::Prometheus),
     ("/federate", Face::Prometheus),
+    ("/metrics", Face::Own),
     ("/api/echo", Face::Tempo),
     ("/api/search", Face::Tempo),
     ("/api/traces", Face::Tempo),

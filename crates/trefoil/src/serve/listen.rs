@@ -43,7 +43,10 @@ impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "cannot listen on {} for {}: {}", self.address, self.name, self.source)?;
         if self.source.kind() == io::ErrorKind::AddrInUse {
-            write!(f, "; another process has the port: stop it, shift all ports with --port-offset N, or serve everything on one free port with --port 0")?;
+            write!(
+                f,
+                "; another process has the port: stop it, shift all ports with --port-offset N, or serve everything on one free port with --port 0"
+            )?;
         }
         Ok(())
     }

@@ -39,7 +39,11 @@ pub fn router(backend: Arc<Backend>) -> Router {
 }
 
 fn probe(backend: &Backend) -> Response {
-    if backend.is_ready() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n").into_response() }
+    if backend.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or stopping\n").into_response()
+    }
 }
 
 async fn metrics(State(backend): State<Arc<Backend>>) -> Response {
@@ -106,7 +110,8 @@ pub async fn watch_self(backend: Arc<Backend>, instance: String, stop: Cancellat
             _ = tick.tick() => {}
         }
         let batch = to_batch(&gather(&backend), &instance, backend.now_ms());
-        let write = Write { tenant: Tenant::anonymous(), batch: model::Batch::Metrics(batch), raw: Raw::Native, received_ns: backend.now_ns() };
+        let write =
+            Write { tenant: Tenant::anonymous(), batch: model::Batch::Metrics(batch), raw: Raw::Native, received_ns: backend.now_ns() };
         if let Err(e) = backend.ingest.write(write).await {
             tracing::debug!(error = %e, "own figures not stored");
         }
