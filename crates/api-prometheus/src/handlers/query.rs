@@ -48,14 +48,14 @@ pub async fn range(call: Call) -> Answer {
     if step_ns <= 0 {
         return Err(ApiError::parameter("step", "zero or negative query resolution step widths are not accepted. Try a positive integer"));
     }
+    let step = step_ns / 1_000_000;
+    if step == 0 {
+        return Err(ApiError::parameter("step", "a step below one millisecond is not accepted. Try 0.001 or more"));
+    }
     if (i128::from(end) - i128::from(start)) * 1_000_000 / i128::from(step_ns) > i128::from(MAX_POINTS_PER_SERIES) {
         return Err(ApiError::bad(
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
         ));
-    }
-    let step = step_ns / 1_000_000;
-    if step == 0 {
-        return Err(ApiError::parameter("step", "a step below one millisecond is not accepted. Try 0.001 or more"));
     }
     let timeout = timeout(&call)?;
     let asked = asked(&call, limit)?;
