@@ -30,6 +30,12 @@ pub trait Disk: Send + Sync {
 
     /// Bytes left on the folder's file system, if it can be told.
     fn free_space(&self, dir: &Path) -> io::Result<Option<u64>>;
+
+    /// Takes the file (made if missing) for this process alone until the answer is dropped; an error of kind `WouldBlock` if another
+    /// process has it. A disk that only one process can reach need not do anything.
+    fn lock(&self, _path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        Ok(Box::new(()))
+    }
 }
 
 /// A file opened for appending.
@@ -102,6 +108,15 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
+
     /// The standard library has no call for it, so `df` is asked; `None` where there is none.
     fn free_space(&self, dir: &Path) -> io::Result<Option<u64>> {
         let out = match std::process::Command::new("df").arg("-Pk").arg(dir).output() {
@@ -140,6 +155,11 @@ mod tests {
         d.rename(&a, &b).unwrap();
         d.sync_dir(&dir).unwrap();
         assert_eq!(d.list(&dir).unwrap(), [("b".to_owned(), 5)]);
+        let lock = d.lock(&dir.join("lock")).unwrap();
+        assert_eq!(d.lock(&dir.join("lock")).err().map(|e| e.kind()), Some(io::ErrorKind::WouldBlock));
+        drop(lock);
+        d.lock(&dir.join("lock")).unwrap();
+        d.remove(&dir.join("lock")).unwrap();
         if let Some(free) = d.free_space(&dir).unwrap() {
             assert!(free > 0);
         }

@@ -1,7 +1,10 @@
 //! What the writer does between groups: drop a tenant, write a checkpoint.
 
+use std::sync::atomic::Ordering;
+
 use model::Tenant;
 
+use crate::checkpoint;
 use crate::record;
 use crate::write::AppendError;
 use crate::writer::{Writer, refusal};
@@ -24,7 +27,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes all heads to a file and trims the log behind it. Without a log there is nothing to do.
     pub(crate) fn checkpoint(&mut self) -> Result<(), String> {
-        Ok(())
+        let (Some(log), Some(dir)) = (&mut self.log, &self.shared.options.dir) else { return Ok(()) };
+        if let Some(why) = self.shared.broken.get() {
+            return Err(why.clone());
+        }
+        let started = self.shared.options.clock.elapsed();
+        let salt = self.shared.options.random.next_u64() as u32;
+        checkpoint::write(self.shared.options.disk.as_ref(), dir, &self.heads, self.sequence, salt).map_err(|e| e.to_string())?;
+        let truncated = log.truncate(self.sequence);
+        self.shared.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
+        let took = self.shared.options.clock.elapsed().saturating_sub(started);
+        tracing::info!(sequence = self.sequence, took_ms = took.as_millis() as u64, "checkpoint written");
+        truncated.map_err(|e| {
+            self.fail(&e);
+            e.to_string()
+        })
     }
 }

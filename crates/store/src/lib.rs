@@ -2,6 +2,7 @@
 //!
 //! `Store::open` → `append` (or `append_wait`) → `snapshot`, which implements `query::{MetricSource, LogSource, SpanSource}`.
 
+mod checkpoint;
 mod codec;
 mod control;
 mod heads;

@@ -37,3 +37,8 @@ pub const MERGE_BYTES: usize = 16 << 20;
 pub const TAIL_BATCHES: usize = 256;
 /// How often retention is applied.
 pub const RETENTION_EVERY: Duration = Duration::from_secs(30);
+
+/// Samples per record of a checkpoint: they are in memory twice while it is written.
+pub const CHECKPOINT_ROWS: usize = 50_000;
+/// Bytes of a checkpoint that are written at once.
+pub const CHECKPOINT_BUFFER: usize = 1 << 20;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{Clock, Disk, RealClock, RealDisk};
+use host::{Clock, Disk, Random, RealClock, RealDisk, RealRandom};
 
 use crate::limits;
 
@@ -27,6 +27,7 @@ pub struct StoreOptions {
     pub out_of_order_window: Option<Duration>,
     pub disk: Arc<dyn Disk>,
     pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
 }
 
 /// How long rows are kept, per signal, by their own time; zero keeps them for ever.
@@ -58,6 +59,7 @@ impl StoreOptions {
             out_of_order_window: None,
             disk: Arc::new(RealDisk),
             clock: Arc::new(RealClock),
+            random: Arc::new(RealRandom::new()),
         }
     }
 

@@ -12,8 +12,9 @@ use crate::write::{Decode, Encoding, Raw, Signal, Write};
 /// `Record::signal` of a record that is no write.
 const CONTROL: u8 = 255;
 const DROP_TENANT: u8 = 1;
+const END_OF_CHECKPOINT: u8 = 2;
 
-const NATIVE: u8 = 0;
+pub const NATIVE: u8 = 0;
 const OTLP_PROTO: u8 = 1;
 const OTLP_JSON: u8 = 2;
 
@@ -21,6 +22,7 @@ const OTLP_JSON: u8 = 2;
 pub enum Entry {
     Write(Tenant, Batch),
     DropTenant(Tenant),
+    EndOfCheckpoint,
 }
 
 /// What the log will hold of a write; made on the caller's thread, since it may compress or serialise.
@@ -53,12 +55,18 @@ pub fn of_drop(tenant: &Tenant, sequence: u64) -> Record {
     Record { sequence, tenant, signal: CONTROL, encoding: DROP_TENANT, received_ns: 0, payload: Payload::default() }
 }
 
+pub fn end_of_checkpoint() -> Record {
+    let tenant = Arc::from(Tenant::anonymous().as_str());
+    Record { sequence: 0, tenant, signal: CONTROL, encoding: END_OF_CHECKPOINT, received_ns: 0, payload: Payload::default() }
+}
+
 /// An error names what is wrong with a record that is whole but not understood.
 pub fn understand(r: &Record, decode: &dyn Decode) -> Result<Entry, String> {
     let tenant = Tenant::new(&r.tenant).map_err(|e| e.to_string())?;
     if r.signal == CONTROL {
         return match r.encoding {
             DROP_TENANT => Ok(Entry::DropTenant(tenant)),
+            END_OF_CHECKPOINT => Ok(Entry::EndOfCheckpoint),
             other => Err(format!("unknown control record {other}")),
         };
     }

@@ -28,6 +28,7 @@ pub struct Store {
     /// whether there is a log to prepare payloads for
     durable: bool,
     replay: ReplayStats,
+    _lock: Option<Box<dyn Send + Sync>>,
 }
 
 impl Store {
@@ -37,7 +38,7 @@ impl Store {
             Some(dir) => replay::open(&options, dir, decode.as_ref())?,
             None => Recovered::default(),
         };
-        let Recovered { mut heads, log, sequence, stats } = recovered;
+        let Recovered { mut heads, log, sequence, stats, lock } = recovered;
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue_writes, options.queue_bytes),
             published: Published::default(),
@@ -51,7 +52,7 @@ impl Store {
         let retained = shared.options.clock.elapsed();
         let writer = Writer { shared: shared.clone(), heads, log, sequence, retained };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run())?;
-        Ok(Store { shared, writer: Mutex::new(Some(thread)), durable, replay: stats })
+        Ok(Store { shared, writer: Mutex::new(Some(thread)), durable, replay: stats, _lock: lock })
     }
 
     /// Never waits: a full queue or memory budget is answered at once, on this thread; all else on the writer's thread.

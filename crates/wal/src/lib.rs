@@ -11,4 +11,4 @@ mod segment;
 pub use limits::SEGMENT_BYTES;
 pub use log::{LogStats, SyncPolicy, Wal, WalError, WalOptions};
 pub use record::{Payload, Record};
-pub use segment::Replay;
+pub use segment::{Replay, read_records};

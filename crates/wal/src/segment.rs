@@ -24,6 +24,13 @@ pub struct Replay {
     pub time: Duration,
 }
 
+/// Reads records (ascending in sequence) of a file that was finished once: whatever is not a valid record in it is damage.
+pub fn read_records(bytes: &[u8], salt: u32, each: &mut dyn FnMut(Record)) -> Replay {
+    let mut replay = Replay::default();
+    scan(bytes, salt, false, &mut replay, each);
+    replay
+}
+
 /// Reads a segment, delivers its records, and answers where its last whole group ends.
 pub fn scan(bytes: &[u8], salt: u32, last: bool, replay: &mut Replay, each: &mut dyn FnMut(Record)) -> usize {
     let (mut at, mut whole, mut group) = (0, 0, vec![]);

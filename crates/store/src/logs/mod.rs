@@ -211,9 +211,9 @@ impl LogView {
         Ok(found.into_values().collect())
     }
 
-    /// Every batch in order of arrival.
-    pub fn batches(&self) -> impl Iterator<Item = &Arc<LogBatch>> {
-        self.parts.iter().map(|p| &p.batch)
+    /// Every batch in order of arrival, with the sequence of its oldest write.
+    pub fn batches(&self) -> impl Iterator<Item = (u64, &Arc<LogBatch>)> {
+        self.parts.iter().map(|p| (p.sequence, &p.batch))
     }
 
     pub fn heap_size(&self) -> u64 {
