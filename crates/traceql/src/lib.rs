@@ -9,6 +9,7 @@ mod eval;
 mod fold;
 mod lexer;
 pub mod limits;
+mod metrics;
 mod names;
 mod parser;
 mod pipeline;
@@ -30,6 +31,7 @@ pub use answer::{
 };
 pub use ast::{Attribute, Query};
 pub use check::{CheckError, check};
+pub use metrics::{default_step, query_instant, query_range};
 pub use parser::{ParseError, parse, parse_attribute};
 pub use search::{TagSearch, filter_spans, search, search_tags};
 

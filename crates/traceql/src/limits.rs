@@ -30,3 +30,6 @@ pub const MAX_OPERATORS: usize = 1_000;
 
 /// Batches whose looked-up columns and filter results a query keeps at a time; more saves work when traces spread widely, and holds more.
 pub const MAX_CACHED_VIEWS: usize = 1_024;
+
+/// Most exemplars of one query; a hint cannot ask for more.
+pub const MAX_EXEMPLARS: usize = 100;

@@ -12,8 +12,19 @@ use crate::value::Test;
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub fields: Vec<Attribute>,
+    /// per field how the query speaks of it
+    pub uses: Vec<Use>,
     /// every spanset filter, in order of appearance
     pub filters: Vec<Node>,
+}
+
+/// How a query speaks of a field, which decides where answers show it.
+#[derive(Debug, Default)]
+pub(crate) struct Use {
+    /// selected, grouped by, aggregated or calculated with: shown wherever it is
+    pub fetched: bool,
+    /// conditions on it alone: else shown where one is met
+    pub tests: Vec<Test>,
 }
 
 /// A condition on a span.
@@ -96,15 +107,34 @@ impl Planner {
         self.plan.into_inner()
     }
 
-    pub fn field(&self, a: &Attribute) -> usize {
-        let fields = &mut self.plan.borrow_mut().fields;
-        match fields.iter().position(|f| f == a) {
+    /// Numbers a field that a condition is about to test.
+    fn tested(&self, a: &Attribute) -> usize {
+        let mut plan = self.plan.borrow_mut();
+        match plan.fields.iter().position(|f| f == a) {
             Some(i) => i,
             None => {
-                fields.push(a.clone());
-                fields.len() - 1
+                plan.fields.push(a.clone());
+                plan.uses.push(Use::default());
+                plan.fields.len() - 1
             }
         }
+    }
+
+    /// Numbers a field whose values are wanted.
+    pub fn field(&self, a: &Attribute) -> usize {
+        let number = self.tested(a);
+        if let Some(u) = self.plan.borrow_mut().uses.get_mut(number) {
+            u.fetched = true;
+        }
+        number
+    }
+
+    fn leaf_of(&self, a: &Attribute, test: Test) -> Leaf {
+        let field = self.tested(a);
+        if let Some(u) = self.plan.borrow_mut().uses.get_mut(field) {
+            u.tests.push(test.clone());
+        }
+        Leaf { field, test }
     }
 
     /// Adds a spanset filter and answers its number.
@@ -196,7 +226,7 @@ impl Planner {
 
     fn field_test(&self, a: &Attribute, op: BinOp, v: &Static) -> Result<Node, QueryError> {
         match (op, v) {
-            (BinOp::Eq, Static::Nil) => Ok(Node::Leaf(Leaf { field: self.field(a), test: Test::IsNil })),
+            (BinOp::Eq, Static::Nil) => Ok(Node::Leaf(self.leaf_of(a, Test::IsNil))),
             (_, Static::Nil) => Ok(self.listed(a, Test::NotNil)),
             (BinOp::Regex | BinOp::NotRegex, Static::Str(pattern)) => Ok(self.listed(a, regex_test(pattern, op)?)),
             (op, v) => Ok(self.leaf(a, op, normal_id(a, v))),
@@ -209,7 +239,7 @@ impl Planner {
     }
 
     fn listed(&self, a: &Attribute, test: Test) -> Node {
-        let leaf = Leaf { field: self.field(a), test };
+        let leaf = self.leaf_of(a, test);
         match a.source() {
             Source::List(list) => Node::Same(list, vec![leaf]),
             _ => Node::Leaf(leaf),

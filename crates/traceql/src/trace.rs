@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use query::TraceSpans;
 use rustc_hash::FxHashMap;
@@ -11,7 +12,7 @@ use crate::ast::Intrinsic;
 use crate::eval::SpanAt;
 use crate::plan::Plan;
 use crate::value::Value;
-use crate::view::Views;
+use crate::view::{View, Views};
 
 pub(crate) struct Trace {
     pub id: [u8; 16],
@@ -139,14 +140,26 @@ impl Tree {
             .filter(|p| *p != i);
         }
         let mut children: Vec<Vec<usize>> = vec![vec![]; n];
-        for (i, p) in parent.iter().enumerate() {
-            if let Some(c) = p.and_then(|p| children.get_mut(p)) {
+        for i in by_arrival(spans) {
+            if let Some(c) = parent[i].and_then(|p| children.get_mut(p)) {
                 c.push(i);
             }
         }
         let (order, nested) = number(spans, &mut parent, &children);
         Tree { order, nested, children: children.iter().map(|c| c.len() as u32).collect(), parent }
     }
+}
+
+/// Within a batch spans are numbered as they came, which their starts do not tell.
+fn by_arrival(spans: &[SpanAt]) -> Vec<usize> {
+    let mut batches: FxHashMap<*const View, usize> = FxHashMap::default();
+    let mut keyed: Vec<(usize, usize, usize)> = vec![];
+    for (i, s) in spans.iter().enumerate() {
+        let next = batches.len();
+        keyed.push((*batches.entry(Rc::as_ptr(&s.view)).or_insert(next), s.row, i));
+    }
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, _, i)| i).collect()
 }
 
 /// Depth-first numbers from each root; then orphans and loops, which are ordered but not numbered.

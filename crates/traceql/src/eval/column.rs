@@ -2,7 +2,7 @@
 
 use model::{AttrColumn, AttrValues, Dict, KeyValue, SpanBatch};
 
-use crate::ast::{Attribute, BinOp, Intrinsic, Static};
+use crate::ast::{BinOp, Intrinsic, Static};
 use crate::bits::Bits;
 use crate::plan::{Leaf, List, Plan, Source};
 use crate::value::{Test, Value};
@@ -251,6 +251,5 @@ mod tests {
         let test = |text: &str| Test::Compare { op: BinOp::Eq, literal: Static::Str(text.into()), strict: false };
         assert_eq!(id_test::<8>(&test("ff")), Some(([0, 0, 0, 0, 0, 0, 0, 255], true)));
         assert_eq!(id_test::<8>(&test("xyz")), None);
-        assert!(Attribute::named(crate::ast::Scope::Span, "a").source() == Source::Row);
     }
 }

@@ -59,7 +59,7 @@ pub fn filter_spans(q: &Query, trace: &TraceSpans) -> Result<Vec<bool>, QueryErr
 }
 
 /// The rows of a batch that make their traces candidates.
-fn trigger_rows(view: &View, plan: &Plan, triggers: &[usize]) -> crate::bits::Bits {
+pub(crate) fn trigger_rows(view: &View, plan: &Plan, triggers: &[usize]) -> crate::bits::Bits {
     let mut rows: Option<crate::bits::Bits> = None;
     for t in triggers {
         let mask = view.mask(plan, *t);

@@ -12,10 +12,16 @@ use crate::view::View;
 
 pub(super) struct Shown {
     /// field numbers with the keys they are shown under
-    fields: Vec<(usize, String, Option<List>)>,
+    fields: Vec<Field>,
     name: Option<usize>,
     /// conditions on events and links of the query's filters: of several events the one that met them is shown
     items: Vec<(List, Vec<Leaf>)>,
+}
+
+struct Field {
+    number: usize,
+    key: String,
+    list: Option<List>,
 }
 
 impl Shown {
@@ -30,8 +36,8 @@ impl Shown {
             match a {
                 Attribute::Intrinsic(Name) => shown.name = Some(i),
                 Attribute::Intrinsic(Duration | TraceDuration | RootName | RootService | TraceId | SpanId) => {}
-                Attribute::Intrinsic(other) => shown.fields.push((i, other.name().to_owned(), list)),
-                Attribute::Named { name, .. } => shown.fields.push((i, name.clone(), list)),
+                Attribute::Intrinsic(other) => shown.fields.push(Field { number: i, key: other.name().to_owned(), list }),
+                Attribute::Named { name, .. } => shown.fields.push(Field { number: i, key: name.clone(), list }),
             }
         }
         plan.filters.iter().for_each(|f| collect_items(f, &mut shown.items));
@@ -39,30 +45,33 @@ impl Shown {
     }
 
     pub fn trace(&self, trace: &Trace, plan: &Plan, sets: &[Spanset], per_spanset: usize) -> TraceMatch {
-        TraceMatch { spansets: sets.iter().map(|s| self.spanset(trace, plan, s, per_spanset)).collect(), ..TraceMatch::of(trace) }
+        let spanset = |set: &Spanset| SpansetMatch {
+            spans: set.spans.rows().take(per_spanset).filter_map(|i| self.span(trace, plan, i)).collect(),
+            matched: set.spans.rows().count() as u32,
+            attributes: set.attributes.clone(),
+        };
+        TraceMatch { spansets: sets.iter().map(spanset).collect(), ..TraceMatch::of(trace) }
     }
 
-    fn spanset(&self, trace: &Trace, _plan: &Plan, set: &Spanset, most: usize) -> SpansetMatch {
-        let spans = set.spans.rows().take(most).filter_map(|i| self.span(trace, i)).collect();
-        SpansetMatch { spans, matched: set.spans.rows().count() as u32, attributes: set.attributes.clone() }
-    }
-
-    fn span(&self, trace: &Trace, at: usize) -> Option<SpanMatch> {
+    fn span(&self, trace: &Trace, plan: &Plan, at: usize) -> Option<SpanMatch> {
         let s = trace.spans.get(at)?;
         let (view, row) = (&s.view, s.row);
+        let shows =
+            |field: usize, v: &Value| plan.uses.get(field).is_some_and(|u| u.fetched && !v.is_nil() || u.tests.iter().any(|t| t.holds(v)));
         let mut attributes = vec![];
-        for (field, key, list) in &self.fields {
-            let value = match list {
-                Some(list) => self.item(view, row, *field, *list),
-                None => view.value(*field, row, Some((trace, at))),
+        for f in &self.fields {
+            let value = match f.list {
+                Some(list) => self.item(view, row, f.number, list),
+                None => view.value(f.number, row, Some((trace, at))),
             };
-            if !value.is_nil() {
-                attributes.push(KeyValue::new(key.as_str(), value.render()));
+            if shows(f.number, &value) {
+                attributes.push(KeyValue::new(f.key.as_str(), value.render()));
             }
         }
+        let named = self.name.is_some_and(|n| shows(n, &view.value(n, row, None)));
         Some(SpanMatch {
             span_id: s.span_id(),
-            name: self.name.map(|_| view.batch.name(row).to_owned()),
+            name: named.then(|| view.batch.name(row).to_owned()),
             start: s.start(),
             duration_ns: view.batch.duration(row),
             attributes,

@@ -3,7 +3,7 @@
 use query::Budget;
 use serde_json::Value;
 use traceql::script::MemorySource;
-use traceql::{SearchOptions, TagSearch};
+use traceql::{MetricsOptions, SearchOptions, TagSearch};
 
 use crate::render;
 
@@ -20,7 +20,13 @@ pub fn ask(case: &Value, source: &MemorySource) -> Option<Answer> {
     }
     let p = &case["params"];
     let result = match path {
-        "/api/search" if p.get("tags").is_some() || p.get("minDuration").is_some() || p.get("maxDuration").is_some() => {
+        "/api/metrics/query_range" | "/api/metrics/query" => metrics(p, path == "/api/metrics/query", source)?,
+        "/api/search"
+            if p.get("q").is_none_or(|q| q == "")
+                || p.get("tags").is_some()
+                || p.get("minDuration").is_some()
+                || p.get("maxDuration").is_some() =>
+        {
             tags_search(p, source)?
         }
         "/api/search" => search(p, source)?,
@@ -73,4 +79,40 @@ pub fn go_duration(text: &str) -> u64 {
         other => panic!("no unit {other}"),
     };
     (text[..unit].parse::<f64>().expect("a number") * scale) as u64
+}
+
+fn metrics(p: &Value, instant: bool, source: &MemorySource) -> Option<Result<Value, String>> {
+    let text = p.get("q").or(p.get("query"))?.as_str()?;
+    let seconds = |key: &str| p.get(key)?.as_u64().map(|t| if t > 99_999_999_999 { t } else { t * 1_000_000_000 });
+    let (start, end) = (seconds("start")?, seconds("end")?);
+    let step = match p.get("step") {
+        None => traceql::default_step(start, end),
+        Some(s) => s.as_str().map(steps)?,
+    };
+    let max_series = p.get("maxSeries").and_then(Value::as_u64).unwrap_or(0) as usize;
+    let options = MetricsOptions { start, end, step, exemplars: 100, max_series };
+    let run = || {
+        let q = traceql::compile(text)?;
+        let ask = if instant { traceql::query_instant } else { traceql::query_range };
+        ask(&q, &options, source, &Budget::unlimited())
+    };
+    Some(run().map(|r| render::metrics(&r, instant)).map_err(|e| e.to_string()))
+}
+
+/// `300`, `150.5`, `5m`, `2m30s`.
+fn steps(text: &str) -> u64 {
+    match text.parse::<f64>() {
+        Ok(seconds) => (seconds * 1e9) as u64,
+        Err(_) => {
+            text.split_inclusive(|c: char| c.is_alphabetic() && c != 'm' || c == 'm')
+                .fold((0, String::new()), |(sum, held), part| {
+                    let whole = format!("{held}{part}");
+                    match whole.strip_suffix('m') {
+                        Some(_) if text.contains(&format!("{whole}s")) => (sum, whole),
+                        _ => (sum + go_duration(&whole), String::new()),
+                    }
+                })
+                .0
+        }
+    }
 }

@@ -25,7 +25,7 @@ fn corpus(bytes: &[u8]) -> MemorySource {
     let (mut rest, mut batches) = (bytes, vec![]);
     while let Some((head, tail)) = rest.split_first_chunk::<4>() {
         let (body, next) = tail.split_at(u32::from_be_bytes(*head) as usize);
-        let decoded = otlp::decode_traces(body, otlp::Encoding::Proto, &otlp::Options::default(), 0).expect("the corpus decodes");
+        let decoded = otlp::decode_traces(body, otlp::Encoding::Proto, &otlp::Options::stock(), 0).expect("the corpus decodes");
         batches.push(decoded.batch);
         rest = next;
     }

@@ -2,7 +2,7 @@
 
 use model::{AnyValue, KeyValue};
 use serde_json::{Map, Value, json};
-use traceql::{SearchResult, SpanMatch, SpansetMatch, TraceMatch};
+use traceql::{Exemplar, MetricSeries, MetricsResult, SearchResult, SpanMatch, SpansetMatch, TraceMatch};
 
 pub fn search(r: &SearchResult, with_sets: bool) -> Value {
     json!({ "traces": r.traces.iter().map(|t| trace(t, with_sets)).collect::<Vec<_>>() })
@@ -72,7 +72,7 @@ fn value(v: &AnyValue) -> Value {
         AnyValue::Str(s) => json!({ "stringValue": s }),
         AnyValue::Int(i) => json!({ "intValue": i.to_string() }),
         AnyValue::Bool(b) => json!({ "boolValue": b }),
-        AnyValue::Double(d) => json!({ "doubleValue": d }),
+        AnyValue::Double(d) => json!({ "doubleValue": double(*d) }),
         AnyValue::Array(items) => json!({ "arrayValue": { "values": items.iter().map(value).collect::<Vec<_>>() } }),
         other => panic!("unexpected value {other:?}"),
     }
@@ -81,4 +81,44 @@ fn value(v: &AnyValue) -> Value {
 fn hex(id: &[u8]) -> String {
     let text: String = id.iter().map(|b| format!("{b:02x}")).collect();
     text.trim_start_matches('0').into()
+}
+
+fn double(d: f64) -> Value {
+    match d {
+        d if d.is_nan() => json!("NaN"),
+        f64::INFINITY => json!("Infinity"),
+        f64::NEG_INFINITY => json!("-Infinity"),
+        d => json!(d),
+    }
+}
+
+pub fn metrics(r: &MetricsResult, instant: bool) -> Value {
+    let mut out = json!({});
+    let all: Vec<Value> = r.series.iter().map(|s| series(s, instant)).collect();
+    out["series"] = json!(all);
+    if let Some(message) = &r.partial {
+        out["status"] = json!("PARTIAL");
+        out["message"] = json!(message);
+    }
+    out
+}
+
+fn series(s: &MetricSeries, instant: bool) -> Value {
+    let mut out = json!({ "labels": attributes(&s.labels) });
+    if instant {
+        if let Some((_, v)) = s.samples.first().filter(|(_, v)| *v != 0.0) {
+            out["value"] = json!(v);
+        }
+        return out;
+    }
+    let sample = |(t, v): &(i64, f64)| {
+        if *v == 0.0 { json!({ "timestampMs": t.to_string() }) } else { json!({ "timestampMs": t.to_string(), "value": v }) }
+    };
+    out["samples"] = s.samples.iter().map(sample).collect();
+    if !s.exemplars.is_empty() {
+        let exemplar =
+            |e: &Exemplar| json!({ "labels": attributes(&e.labels), "value": e.value, "timestampMs": e.timestamp_ms.to_string() });
+        out["exemplars"] = s.exemplars.iter().map(exemplar).collect();
+    }
+    out
 }
