@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("logql", &["model", "query"]),
     ("traceql", &["model", "query"]),
     ("pipeline", &["model"]),
+    ("exposition", &["model", "proto"]),
     ("api", &["model", "otlp", "query", "store"]),
     ("api-otlp", &["model", "proto", "otlp", "pipeline", "store", "api"]),
     ("api-prometheus", &["model", "proto", "otlp", "pipeline", "query", "store", "promql", "api"]),
