@@ -1,1 +1,19 @@
-//! (crate logql)
+//! LogQL: the query language of Grafana Loki, from text to answers over a `query::LogSource`.
+//!
+//! The way in: `parse` gives an `Expr`; a `LogExpr` is answered by `eval_logs`, a `MetricExpr` by `eval_metric`. Everything is
+//! synchronous and pure: time is a parameter, rows come through the source, errors carry Loki's texts.
+
+mod dedup;
+pub mod limits;
+mod logs;
+mod metrics;
+mod pipeline;
+mod syntax;
+mod template;
+mod units;
+
+pub use logs::{Entry, LogOptions, LogResult, StreamEntries, eval_logs};
+pub use metrics::{MetricOptions, MetricResult, Sample, Series, Value, align, eval_metric};
+pub use syntax::ast;
+pub use syntax::ast::{Expr, LogExpr, MetricExpr};
+pub use syntax::{Features, ParseError, format_query, parse, parse_log, parse_metric, parse_selector};

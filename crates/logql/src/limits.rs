@@ -1,0 +1,20 @@
+//! Limits of the engine.
+
+/// Longest query text in bytes; Loki's own limit.
+pub const MAX_QUERY_BYTES: usize = 131_072;
+/// How deep expressions, label filters and templates may nest; a deeper text is refused, which bounds the stack.
+pub const MAX_DEPTH: usize = 100;
+/// How deep JSON and XML values are followed; what lies deeper counts as malformed.
+pub const MAX_VALUE_DEPTH: usize = 100;
+/// Result series of a metric query, unless the caller says otherwise.
+pub const MAX_SERIES: usize = 500;
+/// Bytes that one template execution may write; more is an error on that line.
+pub const MAX_TEMPLATE_OUTPUT: usize = 1 << 20;
+/// Steps (nodes, loop rounds, function calls) of one template execution.
+pub const MAX_TEMPLATE_STEPS: usize = 100_000;
+/// Regular expressions that come from data, not from the query, and are kept compiled per template.
+pub const MAX_CACHED_REGEX: usize = 64;
+/// Points of one range query over all its steps; more is refused before anything is read.
+pub const MAX_STEPS: usize = 100_000;
+/// Pattern clusters kept while mining; the least used one is dropped beyond it.
+pub const MAX_CLUSTERS: usize = 300;
