@@ -61,10 +61,6 @@ impl Bits {
         self.words.iter().all(|w| *w == 0)
     }
 
-    pub fn heap_size(&self) -> usize {
-        self.words.len() * 8
-    }
-
     pub fn rows(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(i, word)| {
             let mut rest = *word;

@@ -19,6 +19,7 @@ mod relation;
 #[cfg(any(test, feature = "script"))]
 pub mod script;
 mod search;
+mod tags;
 mod trace;
 mod value;
 mod view;
@@ -34,6 +35,7 @@ pub use check::{CheckError, check};
 pub use metrics::{default_step, query_instant, query_range};
 pub use parser::{ParseError, parse, parse_attribute};
 pub use search::{TagSearch, filter_spans, search, search_tags};
+pub use tags::{tag_names, tag_values, tag_values_v1};
 
 /// Parses and checks; an error's text is Tempo's without its `invalid TraceQL query: `.
 pub fn compile(text: &str) -> Result<Query, QueryError> {

@@ -288,6 +288,15 @@ impl Node {
         }
     }
 
+    /// The conditions that one event (link) of every passing span meets.
+    pub fn items(&self, list: List) -> &[Leaf] {
+        match self {
+            Node::Same(l, leaves) if *l == list => leaves,
+            Node::And(all) => all.iter().map(|n| n.items(list)).find(|leaves| !leaves.is_empty()).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
     /// How many spans pass, guessed: small is few. Only the order matters.
     pub fn breadth(&self) -> u32 {
         match self {

@@ -135,18 +135,28 @@ impl View {
 
     /// The spans with an event (a link) that meets all conditions.
     pub(super) fn same_rows(&self, list: List, leaves: &[Leaf]) -> Bits {
-        let b = &self.batch;
-        let owners = match list {
-            List::Events => &b.events.row,
-            List::Links => &b.links.row,
-        };
+        let owners = self.owners(list);
+        let mut rows = Bits::none(self.batch.len());
+        self.item_set(list, leaves).rows().filter_map(|i| owners.get(i)).for_each(|r| rows.set(*r as usize));
+        rows
+    }
+
+    /// The events (links) that meet all conditions, as rows of their table.
+    pub fn item_set(&self, list: List, leaves: &[Leaf]) -> Bits {
+        let owners = self.owners(list);
         let mut items = Bits::all(owners.len());
         for leaf in leaves {
             items.and(&self.item_bits(list, leaf, owners));
         }
-        let mut rows = Bits::none(b.len());
-        items.rows().filter_map(|i| owners.get(i)).for_each(|r| rows.set(*r as usize));
-        rows
+        items
+    }
+
+    /// The spans that events (links) belong to.
+    pub fn owners(&self, list: List) -> &[u32] {
+        match list {
+            List::Events => &self.batch.events.row,
+            List::Links => &self.batch.links.row,
+        }
     }
 
     fn item_bits(&self, list: List, leaf: &Leaf, owners: &[u32]) -> Bits {

@@ -1,9 +1,9 @@
 //! A case's request put to the engine.
 
 use query::Budget;
-use serde_json::Value;
+use serde_json::{Value, json};
 use traceql::script::MemorySource;
-use traceql::{MetricsOptions, SearchOptions, TagSearch};
+use traceql::{MetricsOptions, SearchOptions, TagOptions, TagScope, TagSearch, TagValue};
 
 use crate::render;
 
@@ -15,7 +15,9 @@ pub struct Answer {
 /// `None` for requests that are not the engine's: pages, traces by id, bad parameters.
 pub fn ask(case: &Value, source: &MemorySource) -> Option<Answer> {
     let path = case["path"].as_str()?;
-    if case["name"].as_str()?.starts_with("tempo-error-params") || case.get("headers").is_some_and(|h| h.get("Accept").is_some()) {
+    if ["tempo-error-params", "tempo-pages"].iter().any(|g| case["name"].as_str().is_some_and(|n| n.starts_with(g)))
+        || case.get("headers").is_some_and(|h| h.get("Accept").is_some())
+    {
         return None;
     }
     let p = &case["params"];
@@ -30,7 +32,14 @@ pub fn ask(case: &Value, source: &MemorySource) -> Option<Answer> {
             tags_search(p, source)?
         }
         "/api/search" => search(p, source)?,
-        _ => return None,
+        "/api/search/tags" | "/api/v2/search/tags" => names(p, path.contains("v2"), source)?,
+        _ => {
+            let (v2, tag) = match path.strip_prefix("/api/search/tag/") {
+                Some(rest) => (false, rest),
+                None => (true, path.strip_prefix("/api/v2/search/tag/")?),
+            };
+            values(&decoded(tag.strip_suffix("/values")?), p, v2, source)?
+        }
     };
     Some(match result {
         Ok(body) => Answer { status: 200, body },
@@ -115,4 +124,62 @@ fn steps(text: &str) -> u64 {
                 .0
         }
     }
+}
+
+fn tag_options(p: &Value) -> Option<TagOptions> {
+    let seconds = |key: &str| p.get(key)?.as_u64().map(|t| if t > 99_999_999_999 { t } else { t * 1_000_000_000 });
+    let range = if p.get("start").is_some() { Some((seconds("start")?, seconds("end")?)) } else { None };
+    let limit = p.get("limit").and_then(Value::as_u64).unwrap_or(0) as usize;
+    Some(TagOptions { range, filter: p.get("q").and_then(Value::as_str).map(str::to_owned), limit, max_bytes: 0 })
+}
+
+fn names(p: &Value, v2: bool, source: &MemorySource) -> Option<Result<Value, String>> {
+    use TagScope::*;
+    let scopes = match (p.get("scope").and_then(Value::as_str).unwrap_or_default(), v2) {
+        ("", true) | ("none", true) => vec![Event, Instrumentation, Intrinsic, Link, Resource, Span],
+        ("", false) | ("none", false) => vec![Event, Instrumentation, Link, Resource, Span],
+        ("trace", _) => vec![],
+        (one, _) => [Event, Instrumentation, Intrinsic, Link, Resource, Span].into_iter().filter(|s| s.name() == one).collect(),
+    };
+    let found = traceql::tag_names(&scopes, &tag_options(p)?, source, &Budget::unlimited()).map_err(|e| e.to_string());
+    Some(found.map(|found| {
+        if v2 {
+            return json!({ "scopes": found.iter().map(|s| json!({ "name": s.scope.name(), "tags": s.tags })).collect::<Vec<_>>() });
+        }
+        let all: std::collections::BTreeSet<&String> = found.iter().flat_map(|s| &s.tags).collect();
+        json!({ "tagNames": all })
+    }))
+}
+
+fn values(tag: &str, p: &Value, v2: bool, source: &MemorySource) -> Option<Result<Value, String>> {
+    let options = tag_options(p)?;
+    if !v2 {
+        let found = traceql::tag_values_v1(tag, &options, source, &Budget::unlimited()).map_err(|e| e.to_string());
+        return Some(found.map(|all| json!({ "tagValues": all })));
+    }
+    let run = || {
+        let tag = traceql::parse_attribute(tag).map_err(|e| e.to_string())?;
+        traceql::tag_values(&tag, &options, source, &Budget::unlimited()).map_err(|e| e.to_string())
+    };
+    let value = |v: &TagValue| if v.value.is_empty() { json!({ "type": v.kind }) } else { json!({ "type": v.kind, "value": v.value }) };
+    Some(run().map(|all| json!({ "tagValues": all.iter().map(value).collect::<Vec<_>>() })))
+}
+
+fn decoded(path: &str) -> String {
+    let (mut out, mut rest) = (vec![], path.as_bytes());
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (b'%', [a, b, more @ ..]) => {
+                let digits = [*a, *b];
+                let hex = std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok());
+                out.push(hex.expect("two hex digits"));
+                rest = more;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(out).expect("UTF-8")
 }
