@@ -1,6 +1,7 @@
 //! Label sets to dense ids and back, with postings per (name, value): how matchers find series and streams.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::ops::Bound;
 use std::sync::Mutex;
 
@@ -88,10 +89,11 @@ impl<T: Labelled> LabelIndex<T> {
     pub fn insert(&mut self, item: T) -> u32 {
         let id = self.items.len() as u32;
         let labels = item.labels().clone();
-        if self.ids.contains_key(&labels.hash64()) {
-            self.collisions.insert(labels.clone(), id);
-        } else {
-            self.ids.insert(labels.hash64(), id);
+        match self.ids.entry(labels.hash64()) {
+            Entry::Occupied(_) => drop(self.collisions.insert(labels.clone(), id)),
+            Entry::Vacant(free) => {
+                free.insert(id);
+            }
         }
         self.bytes += 24 + std::mem::size_of::<Option<T>>();
         for (name, value) in labels.iter() {

@@ -11,7 +11,7 @@ use crate::{Appended, limits};
 
 /// What the writer does next.
 pub enum Job {
-    Write(Pending),
+    Write(Box<Pending>),
     /// Runs between groups of writes, in its turn.
     Control(Control, ControlReply),
 }

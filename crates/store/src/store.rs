@@ -71,7 +71,7 @@ impl Store {
         };
         let bytes = batch_bytes(&write.batch) + payload.as_ref().map_or(0, |p| p.stored_len());
         let since = self.shared.options.clock.elapsed();
-        if let Err((Job::Write(p), e)) = self.shared.queue.push(Job::Write(Pending { write, payload, bytes, since, reply })) {
+        if let Err((Job::Write(p), e)) = self.shared.queue.push(Job::Write(Box::new(Pending { write, payload, bytes, since, reply }))) {
             self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
             p.answer(Err(e));
         }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use model::{Batch, LogBatch, MetricBatch, Tenant};
 use wal::{LogStats, Record, WalError};
 
 use crate::heads::Heads;
@@ -39,6 +40,13 @@ pub struct Writer {
     pub retained: Duration,
 }
 
+/// What became of a group of writes.
+struct Applied {
+    outcomes: Vec<(Signal, Appended)>,
+    /// log batches for live readers
+    fresh: Vec<(Tenant, Arc<LogBatch>)>,
+}
+
 /// Answers whoever still waits if the writer ends, however it ends.
 struct Guard(Arc<Shared>);
 
@@ -65,7 +73,7 @@ impl Writer {
             let mut group = vec![];
             for job in jobs {
                 match job {
-                    Job::Write(p) => group.push(p),
+                    Job::Write(p) => group.push(*p),
                     Job::Control(control, reply) => {
                         self.write(std::mem::take(&mut group));
                         self.control(control, reply);
@@ -126,7 +134,7 @@ impl Writer {
             return;
         }
         self.sequence += group.len() as u64;
-        let (outcomes, fresh) = self.apply(&mut group, first);
+        let Applied { outcomes, fresh } = self.apply(&mut group, first);
         if let Some(log) = &mut self.log
             && let Err(e) = log.commit()
         {
@@ -195,20 +203,20 @@ impl Writer {
         out
     }
 
-    /// Applies the group to the heads. Also answers the log batches for live readers.
-    fn apply(&mut self, group: &mut [Pending], first: u64) -> (Vec<(Signal, Appended)>, Vec<(model::Tenant, Arc<model::LogBatch>)>) {
+    /// Applies the group to the heads.
+    fn apply(&mut self, group: &mut [Pending], first: u64) -> Applied {
         let rule = age_rule(&self.shared.options);
         let commit = Commit { sequence: first, oldest_snapshot: self.shared.published.oldest_reader() };
         let (mut outcomes, mut fresh) = (Vec::with_capacity(group.len()), vec![]);
         for (p, sequence) in group.iter_mut().zip(first..) {
             // The batch is moved out; the pending write is only needed for its reply from here on.
-            let batch = std::mem::replace(&mut p.write.batch, model::Batch::Metrics(model::MetricBatch::default()));
+            let batch = std::mem::replace(&mut p.write.batch, Batch::Metrics(MetricBatch::default()));
             let signal = Signal::of(&batch);
             let (appended, lines) = self.heads.apply(&p.write.tenant, batch, sequence, rule, commit);
             fresh.extend(lines.map(|b| (p.write.tenant.clone(), b)));
             outcomes.push((signal, appended));
         }
-        (outcomes, fresh)
+        Applied { outcomes, fresh }
     }
 
     pub(crate) fn publish(&mut self) {

@@ -5,10 +5,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use common::disk::{Failing, FailingDisk};
 use common::*;
-use host::{Disk, DiskFile, RealDisk};
 use model::{Batch, Temporality};
 use store::{AppendError, Decode, Encoding, NativeOnly, Raw, Signal, Store, StoreOptions, SyncPolicy, Write};
 
@@ -249,61 +249,6 @@ fn received_bytes_are_decoded_again() {
     let store = open();
     assert_eq!(logs_text(&store.snapshot(&[tenant("me")]), &[]), "{__name__=\"s\"} 0 hello {}\n{__name__=\"s\"} 2 world {}\n");
     assert_eq!(store.stats().replay.undecodable, 1);
-}
-
-/// A real disk that fails on command.
-#[derive(Default)]
-struct Failing {
-    sync: AtomicBool,
-    append: AtomicBool,
-}
-
-struct FailingFile(Box<dyn DiskFile>, Arc<Failing>);
-
-impl DiskFile for FailingFile {
-    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        if self.1.append.load(Ordering::SeqCst) {
-            self.0.append(&bytes[..bytes.len() / 2])?;
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        self.0.append(bytes)
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        if self.1.sync.load(Ordering::SeqCst) { Err(std::io::Error::other("EIO")) } else { self.0.sync() }
-    }
-}
-
-struct FailingDisk(Arc<Failing>);
-
-impl Disk for FailingDisk {
-    fn create_dir(&self, dir: &Path) -> std::io::Result<()> {
-        RealDisk.create_dir(dir)
-    }
-    fn append(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FailingFile(RealDisk.append(path)?, self.0.clone())))
-    }
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
-        RealDisk.read(path)
-    }
-    fn list(&self, dir: &Path) -> std::io::Result<Vec<(String, u64)>> {
-        RealDisk.list(dir)
-    }
-    fn remove(&self, path: &Path) -> std::io::Result<()> {
-        RealDisk.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-    fn truncate(&self, path: &Path, len: u64) -> std::io::Result<()> {
-        RealDisk.truncate(path, len)
-    }
-    fn sync_dir(&self, dir: &Path) -> std::io::Result<()> {
-        RealDisk.sync_dir(dir)
-    }
-    fn free_space(&self, _: &Path) -> std::io::Result<Option<u64>> {
-        Ok(None)
-    }
 }
 
 fn failing(dir: &Dir) -> (Arc<Failing>, Store) {

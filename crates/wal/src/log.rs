@@ -167,7 +167,7 @@ impl Wal {
             return Err(WalError::Full);
         }
         let open = self.file.is_some().then(|| self.segments.last()).flatten();
-        if !open.is_some_and(|s| s.bytes + size <= self.options.segment_bytes) {
+        if open.is_none_or(|s| s.bytes + size > self.options.segment_bytes) {
             self.rotate(group[0].sequence)?;
         }
         let (Some(file), Some(segment)) = (&mut self.file, self.segments.last_mut()) else {

@@ -1,6 +1,8 @@
 //! Shared by the store's tests: small batches as text and answers as text.
 #![allow(dead_code)]
 
+pub mod disk;
+
 use std::sync::Arc;
 
 use model::{
