@@ -49,3 +49,16 @@ pub const MAX_FUTURE_MS: i64 = 10 * 60 * 1000;
 
 /// How far back `/federate` and an instant query look for a sample, unless the request says otherwise.
 pub const LOOKBACK: Duration = Duration::from_secs(5 * 60);
+
+/// Rows of one remote-write request. Senders batch a few thousand; these stop a small request of empty messages from filling the memory.
+pub const MAX_WRITE_SAMPLES: usize = 2 << 20;
+pub const MAX_WRITE_HISTOGRAMS: usize = 256 << 10;
+pub const MAX_WRITE_EXEMPLARS: usize = 256 << 10;
+
+/// Labels of one series or exemplar, buckets and spans of one histogram, entries of a request's symbol table.
+pub const MAX_LABELS: usize = 4096;
+pub const MAX_BUCKETS: usize = 256 << 10;
+pub const MAX_SYMBOLS: usize = 2 << 20;
+
+/// Lines of a partial write's error text; the rest is counted.
+pub const MAX_ERROR_LINES: usize = 100;

@@ -31,7 +31,7 @@ pub async fn metrics(backend: Arc<Backend>, request: Request<Body>) -> Response 
         Ok(bytes) => bytes,
         Err((status, why)) => return text(status, &why),
     };
-    let received_ns = u64::try_from(backend.now_ns()).unwrap_or_default();
+    let received_ns = backend.now_ns();
     let decoded = match otlp::decode_metrics(&bytes, encoding, &backend.otlp, received_ns) {
         Ok(decoded) => decoded,
         Err(e) => return text(StatusCode::BAD_REQUEST, &e.to_string()),

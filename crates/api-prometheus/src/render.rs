@@ -75,7 +75,7 @@ impl Render for QueryData {
         match &mut self.rows {
             Rows::Finished => {}
             Rows::Vector { left, first } => {
-                while let Some(sample) = left.next() {
+                for sample in left.by_ref() {
                     separate(out, first);
                     push_sample(out, &sample);
                     if out.len() >= full {

@@ -28,7 +28,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 pub fn parse_duration(text: &str) -> Result<i64, String> {
     if let Some(seconds) = parse_float(text).filter(|s| !s.is_nan()) {
         let ns = seconds * 1e9;
-        if !(-9.223_372_036_854_775_8e18..=9.223_372_036_854_775_8e18).contains(&ns) {
+        if !(i64::MIN as f64..=i64::MAX as f64).contains(&ns) {
             return Err(format!("cannot parse {text:?} to a valid duration. It overflows int64"));
         }
         return Ok(ns as i64);

@@ -12,6 +12,11 @@ impl fmt::Display for BadWire {
     }
 }
 
+/// Room for one more element, or the error that the request holds too many.
+pub fn room<T>(held: &[T], most: usize) -> Result<(), BadWire> {
+    if held.len() < most { Ok(()) } else { Err(BadWire("more repeated elements than this server takes")) }
+}
+
 /// One field's content.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
@@ -50,12 +55,12 @@ impl<'a> Value<'a> {
     }
 
     /// A repeated varint field, packed or not: `each` gets every element.
-    pub fn varints(self, mut each: impl FnMut(u64)) -> Result<(), BadWire> {
+    pub fn varints(self, mut each: impl FnMut(u64) -> Result<(), BadWire>) -> Result<(), BadWire> {
         match self {
-            Value::Varint(v) => each(v),
+            Value::Varint(v) => each(v)?,
             Value::Bytes(mut packed) => {
                 while !packed.is_empty() {
-                    each(take_varint(&mut packed)?);
+                    each(take_varint(&mut packed)?)?;
                 }
             }
             _ => return Err(WRONG_TYPE),
@@ -64,7 +69,8 @@ impl<'a> Value<'a> {
     }
 
     /// A repeated double field, packed or not.
-    pub fn doubles(self, out: &mut Vec<f64>) -> Result<(), BadWire> {
+    pub fn doubles(self, out: &mut Vec<f64>, most: usize) -> Result<(), BadWire> {
+        room(out, most)?;
         match self {
             Value::Fixed64(v) => out.push(f64::from_bits(v)),
             Value::Bytes(packed) => {
@@ -72,7 +78,7 @@ impl<'a> Value<'a> {
                 if !rest.is_empty() {
                     return Err(CUT_SHORT);
                 }
-                out.extend(whole.iter().map(|b| f64::from_le_bytes(*b)));
+                out.extend(whole.iter().take(most).map(|b| f64::from_le_bytes(*b)));
             }
             _ => return Err(WRONG_TYPE),
         }

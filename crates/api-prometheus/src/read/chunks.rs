@@ -179,3 +179,75 @@ fn push_bound(out: &mut BitWriter, bound: f64) {
         out.bits(bound.to_bits(), 64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(all: &[(i64, Histogram)], want: &[(i64, &str)]) {
+        let ts: Vec<i64> = all.iter().map(|(t, _)| *t).collect();
+        let hists: Vec<Arc<Histogram>> = all.iter().map(|(_, h)| Arc::new(h.clone())).collect();
+        let mut out = vec![];
+        histograms(&ts, &hists, &mut out);
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let got: Vec<_> = out.iter().map(|c| (c.min_time_ms, hex(&c.data))).collect();
+        let want: Vec<_> = want.iter().map(|(t, hex)| (*t, (*hex).to_owned())).collect();
+        assert_eq!(got, want);
+    }
+
+    fn exponential(count: f64) -> Histogram {
+        Histogram {
+            schema: 1,
+            zero_threshold: 0.001,
+            zero_count: 2.0,
+            count,
+            sum: 1.5 * count,
+            positive_spans: vec![BucketSpan { offset: -1, length: 2 }, BucketSpan { offset: 3, length: 1 }],
+            positive_buckets: vec![1.0, count - 4.0, 0.5],
+            negative_spans: vec![BucketSpan { offset: 0, length: 1 }],
+            negative_buckets: vec![0.5],
+            ..Histogram::default()
+        }
+    }
+
+    /// The bytes were read back with Prometheus' own decoder when they were frozen.
+    #[test]
+    fn histogram_chunks() {
+        let custom = Histogram {
+            schema: model::CUSTOM_BUCKETS_SCHEMA,
+            count: 3.0,
+            sum: 4.0,
+            positive_spans: vec![BucketSpan { offset: 0, length: 3 }],
+            positive_buckets: vec![1.0, 1.0, 1.0],
+            custom_values: vec![0.25, 5.0, 1e9],
+            ..Histogram::default()
+        };
+        let all = [
+            (1000, exponential(5.0)),
+            (16_000, exponential(6.0)),
+            (31_001, exponential(8.0)),
+            (46_000, exponential(4.0)),
+            (61_000, Histogram { reset_hint: ResetHint::Gauge, zero_threshold: 0.25, ..exponential(4.0) }),
+            (76_000, custom),
+        ];
+        let want = [
+            (
+                1_000,
+                "000300ff3f50624dd2f1a9fc8ca578ce3178fa1005000000000000100000000000000010078000000000000ffc0000000000000ffc0000000000000ff80000000000000ff80000000000003e0ea63605b509ec25fff23a83ed81d40040",
+            ),
+            (
+                46_000,
+                "000180ff3f50624dd2f1a9fc8ca578ce317c59d820080000000000002000000000000000200c0000000000001ff800000000000000000000000000001ff00000000000001ff000000000000000",
+            ),
+            (
+                61_000,
+                "0001c0f28ca578ce317c772420080000000000002000000000000000200c0000000000001ff800000000000000000000000000001ff00000000000001ff000000000000000",
+            ),
+            (
+                76_000,
+                "00018000ee5c664f9f7f0271241cdcd6500000000f928e04008000000000000000000000000000040100000000000003ff00000000000003ff00000000000003ff00000000000000",
+            ),
+        ];
+        check(&all, &want);
+    }
+}

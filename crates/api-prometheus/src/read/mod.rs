@@ -43,7 +43,11 @@ pub async fn read(backend: Arc<Backend>, request: Request<Body>) -> Response {
     let snapshot = backend.snapshot(&tenants);
     let answer = backend.queries.run(&budget, move |budget| {
         let selected = message.queries.iter().map(|q| select(q, &snapshot, budget)).collect::<Result<Vec<_>, _>>()?;
-        Ok(if streamed { Answer::Stream(Encoded::new(Frames::new(selected), false)) } else { Answer::Whole(samples(&selected, budget)?) })
+        Ok(if streamed {
+            Answer::Stream(Box::new(Encoded::new(Frames::new(selected), false)))
+        } else {
+            Answer::Whole(samples(&selected, budget)?)
+        })
     });
     match answer.await {
         Ok(Answer::Whole(bytes)) => {
@@ -60,7 +64,7 @@ pub async fn read(backend: Arc<Backend>, request: Request<Body>) -> Response {
 
 enum Answer {
     Whole(Vec<u8>),
-    Stream(Encoded),
+    Stream(Box<Encoded>),
 }
 
 /// The series of one query and the range that is wanted of them.

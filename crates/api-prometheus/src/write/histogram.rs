@@ -3,8 +3,9 @@
 use model::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint};
 
 use crate::bounds;
+use crate::limits::MAX_BUCKETS;
 use crate::number::value_text;
-use crate::wire::{BadWire, Fields, Value, zigzag};
+use crate::wire::{BadWire, Fields, Value, room, zigzag};
 
 /// The finest schema that is stored; finer ones (up to 52 may be sent) are merged down to it.
 const FINEST_SCHEMA: i32 = 8;
@@ -35,15 +36,15 @@ pub fn decode(bytes: &[u8]) -> Result<Sent, BadWire> {
             5 => h.zero_threshold = value.double()?,
             6 => h.zero_count = value.varint()? as f64,
             7 => h.zero_count = value.double()?,
-            8 => h.negative_spans.push(span(value)?),
-            9 => value.varints(|v| negative_deltas.push(zigzag(v)))?,
-            10 => value.doubles(&mut h.negative_buckets)?,
-            11 => h.positive_spans.push(span(value)?),
-            12 => value.varints(|v| positive_deltas.push(zigzag(v)))?,
-            13 => value.doubles(&mut h.positive_buckets)?,
+            8 => push(&mut h.negative_spans, span(value)?)?,
+            9 => value.varints(|v| push(&mut negative_deltas, zigzag(v)))?,
+            10 => value.doubles(&mut h.negative_buckets, MAX_BUCKETS)?,
+            11 => push(&mut h.positive_spans, span(value)?)?,
+            12 => value.varints(|v| push(&mut positive_deltas, zigzag(v)))?,
+            13 => value.doubles(&mut h.positive_buckets, MAX_BUCKETS)?,
             14 => h.reset_hint = hint(value.varint()?),
             15 => time = value.int64()?,
-            16 => value.doubles(&mut h.custom_values)?,
+            16 => value.doubles(&mut h.custom_values, MAX_BUCKETS)?,
             17 => start = value.int64()?,
             _ => {}
         }
@@ -53,6 +54,12 @@ pub fn decode(bytes: &[u8]) -> Result<Sent, BadWire> {
         h.negative_buckets = absolute(&negative_deltas);
     }
     Ok(Sent { time, start, histogram: h, integers })
+}
+
+fn push<T>(to: &mut Vec<T>, item: T) -> Result<(), BadWire> {
+    room(to, MAX_BUCKETS)?;
+    to.push(item);
+    Ok(())
 }
 
 fn span(value: Value<'_>) -> Result<BucketSpan, BadWire> {

@@ -1,5 +1,7 @@
 //! POST /api/v1/write: negotiation, decompression, decoding, the store's answer in the words of the remote-write protocol.
 
+#[cfg(test)]
+mod fuzz;
 mod histogram;
 mod labels;
 mod v1;
@@ -119,7 +121,7 @@ async fn write_v1(backend: &Backend, tenant: Tenant, bytes: &[u8], latest: i64) 
 }
 
 async fn write_v2(backend: &Backend, tenant: Tenant, bytes: &[u8], latest: i64) -> Response {
-    let v2::Decoded { batch, mut errors } = match v2::decode(bytes, latest) {
+    let v2::Decoded { batch, mut errors, .. } = match v2::decode(bytes, latest) {
         Ok(decoded) => decoded,
         Err(e) => return with_counts(text(StatusCode::BAD_REQUEST, &e.to_string()), Counts::default()),
     };
@@ -143,7 +145,7 @@ pub async fn append(backend: &Backend, tenant: Tenant, batch: MetricBatch) -> Re
         return Ok(None);
     }
     let items = (batch.samples.len() + batch.histograms.len()) as u64;
-    let received_ns = u64::try_from(backend.now_ns()).unwrap_or_default();
+    let received_ns = backend.now_ns();
     let answer = backend.ingest.write(Write { tenant, batch: Batch::Metrics(batch), raw: Raw::Native, received_ns }).await;
     let outcome = if answer.is_ok() { Outcome::Accepted } else { Outcome::Refused };
     backend.metrics.received(Signal::MetricPoints, Transport::Http, outcome, items);

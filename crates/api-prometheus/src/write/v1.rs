@@ -6,7 +6,8 @@ use model::{Exemplar, HistogramSample, Metadata, MetricBatch, MetricKind, Sample
 
 use super::histogram;
 use super::labels::{self, Pairs};
-use crate::wire::{BadWire, Fields, Value};
+use crate::limits::{MAX_LABELS, MAX_WRITE_EXEMPLARS, MAX_WRITE_HISTOGRAMS, MAX_WRITE_SAMPLES};
+use crate::wire::{BadWire, Fields, Value, room};
 
 /// What a request became.
 #[derive(Debug, Default)]
@@ -41,10 +42,20 @@ fn series(bytes: &[u8], latest: i64, out: &mut Decoded) -> Result<(), String> {
     for field in Fields(bytes) {
         let (number, value) = field.map_err(text)?;
         match number {
-            1 => pairs.push(pair(value).map_err(text)?),
-            2 => batch.samples.push(sample(value, series).map_err(text)?),
-            3 => batch.exemplars.extend(exemplar(value, series).map_err(text)?),
+            1 => {
+                room(&pairs, MAX_LABELS).map_err(text)?;
+                pairs.push(pair(value).map_err(text)?);
+            }
+            2 => {
+                room(&batch.samples, MAX_WRITE_SAMPLES).map_err(text)?;
+                batch.samples.push(sample(value, series).map_err(text)?);
+            }
+            3 => {
+                room(&batch.exemplars, MAX_WRITE_EXEMPLARS).map_err(text)?;
+                batch.exemplars.extend(exemplar(value, series).map_err(text)?);
+            }
             4 => {
+                room(&batch.histograms, MAX_WRITE_HISTOGRAMS).map_err(text)?;
                 let sent = histogram::decode(value.bytes().map_err(text)?).map_err(text)?;
                 let (t, st) = (sent.time, sent.start);
                 let h = Arc::new(sent.check()?);
@@ -99,7 +110,10 @@ fn exemplar(value: Value<'_>, series: u32) -> Result<Option<Exemplar>, BadWire> 
     let (mut pairs, mut v, mut t) = (vec![], 0.0, 0);
     for field in Fields(value.bytes()?) {
         match field? {
-            (1, label) => pairs.push(pair(label)?),
+            (1, label) => {
+                room(&pairs, MAX_LABELS)?;
+                pairs.push(pair(label)?);
+            }
             (2, value) => v = value.double()?,
             (3, value) => t = value.int64()?,
             _ => {}

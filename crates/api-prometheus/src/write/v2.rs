@@ -6,13 +6,22 @@ use model::{Exemplar, HistogramSample, Labels, Metadata, MetricBatch, MetricKind
 
 use super::labels::{self, BadLabels, Pairs};
 use super::{histogram, v1};
-use crate::wire::{BadWire, Fields, Value};
+use crate::limits::{MAX_ERROR_LINES, MAX_LABELS, MAX_SYMBOLS, MAX_WRITE_EXEMPLARS, MAX_WRITE_HISTOGRAMS, MAX_WRITE_SAMPLES};
+use crate::wire::{BadWire, Fields, Value, room};
 
 /// What a request became: the good rows, and a line for each bad series or sample.
 #[derive(Debug, Default)]
 pub struct Decoded {
     pub batch: MetricBatch,
     pub errors: Vec<String>,
+    /// errors beyond the lines that are kept
+    more: usize,
+}
+
+impl Decoded {
+    fn refuse(&mut self, why: String) {
+        if self.errors.len() < MAX_ERROR_LINES { self.errors.push(why) } else { self.more += 1 }
+    }
 }
 
 /// Reads the (decompressed) message. `latest` is the latest acceptable sample time in Unix milliseconds.
@@ -21,6 +30,7 @@ pub fn decode(bytes: &[u8], latest: i64) -> Result<Decoded, BadWire> {
     let mut symbols: Vec<&[u8]> = vec![];
     for field in Fields(bytes) {
         if let (4, v) = field? {
+            room(&symbols, MAX_SYMBOLS)?;
             symbols.push(v.bytes()?);
         }
     }
@@ -29,6 +39,10 @@ pub fn decode(bytes: &[u8], latest: i64) -> Result<Decoded, BadWire> {
         if let (5, v) = field? {
             reader.series(v.bytes()?)?;
         }
+    }
+    if reader.out.more > 0 {
+        let more = format!("{} more errors", reader.out.more);
+        reader.out.errors.push(more);
     }
     Ok(reader.out)
 }
@@ -45,7 +59,7 @@ impl<'a> Reader<'a> {
         let (mut rows, mut metadata) = (0usize, None);
         for field in Fields(bytes) {
             match field? {
-                (1, v) => v.varints(|r| refs.push(r))?,
+                (1, v) => v.varints(|r| push_ref(&mut refs, r))?,
                 (2 | 3, _) => rows += 1,
                 (5, v) => metadata = Some(v),
                 _ => {}
@@ -71,7 +85,7 @@ impl<'a> Reader<'a> {
     /// The label set; `None` after the reason was noted.
     fn labels(&mut self, refs: &[u64], rows: usize) -> Option<Labels> {
         let refuse = |out: &mut Decoded, why: String| {
-            out.errors.push(why);
+            out.refuse(why);
             None
         };
         let mut pairs = match self.pairs(refs) {
@@ -119,6 +133,7 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
+        room(&self.out.batch.samples, MAX_WRITE_SAMPLES)?;
         if self.in_bounds(s.t, labels) {
             self.out.batch.samples.push(s);
         }
@@ -126,6 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     fn histogram(&mut self, value: Value<'a>, series: u32, labels: &Labels) -> Result<(), BadWire> {
+        room(&self.out.batch.histograms, MAX_WRITE_HISTOGRAMS)?;
         let sent = histogram::decode(value.bytes()?)?;
         let (t, st) = (sent.time, sent.start);
         match sent.check() {
@@ -133,23 +149,24 @@ impl<'a> Reader<'a> {
                 self.out.batch.histograms.push(HistogramSample { series, t, st, h: Arc::new(h), temporality: Temporality::AsIs });
             }
             Ok(_) => {}
-            Err(why) => self.out.errors.push(format!("{why} for series {}", promql::format::labels(labels))),
+            Err(why) => self.out.refuse(format!("{why} for series {}", promql::format::labels(labels))),
         }
         Ok(())
     }
 
     fn in_bounds(&mut self, t: i64, labels: &Labels) -> bool {
         if t > self.latest {
-            self.out.errors.push(format!("out of bounds for series {}", promql::format::labels(labels)));
+            self.out.refuse(format!("out of bounds for series {}", promql::format::labels(labels)));
         }
         t <= self.latest
     }
 
     fn exemplar(&mut self, value: Value<'a>, series: u32, labels: &Labels) -> Result<(), BadWire> {
+        room(&self.out.batch.exemplars, MAX_WRITE_EXEMPLARS)?;
         let (mut refs, mut v, mut t) = (vec![], 0.0, 0);
         for field in Fields(value.bytes()?) {
             match field? {
-                (1, r) => r.varints(|r| refs.push(r))?,
+                (1, r) => r.varints(|r| push_ref(&mut refs, r))?,
                 (2, value) => v = value.double()?,
                 (3, value) => t = value.int64()?,
                 _ => {}
@@ -160,7 +177,7 @@ impl<'a> Reader<'a> {
                 let found = labels::build_exemplar(&pairs).filter(super::exemplar_fits);
                 self.out.batch.exemplars.extend(found.map(|labels| Exemplar { series, t, v, labels }));
             }
-            Err(why) => self.out.errors.push(format!("parsing exemplar for series {}: {why}", promql::format::labels(labels))),
+            Err(why) => self.out.refuse(format!("parsing exemplar for series {}: {why}", promql::format::labels(labels))),
         }
         Ok(())
     }
@@ -188,6 +205,12 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+}
+
+fn push_ref(refs: &mut Vec<u64>, r: u64) -> Result<(), BadWire> {
+    room(refs, 2 * MAX_LABELS)?;
+    refs.push(r);
+    Ok(())
 }
 
 /// The name under which a classic histogram's or summary's parts are one family.

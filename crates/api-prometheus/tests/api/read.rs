@@ -46,6 +46,6 @@ async fn frames_of_chunks() {
     let chunk = &frame.chunked_series[0].chunks[0];
     assert_eq!((chunk.min_time_ms, chunk.max_time_ms, chunk.r#type), (0, 15_000, 1));
     // Two samples; time 0; 1.0; 15,000 as a varint; then 2.0 against 1.0: new window, one leading zero, eleven significant bits.
-    let want = [&[0u8, 2, 0], &1f64.to_bits().to_be_bytes()[..], &[0x98, 0x75], &[0b11_00001_0, 0b01011_111, 0b1111_1111]].concat();
+    let want = [&[0u8, 2, 0], &1f64.to_bits().to_be_bytes()[..], &[0x98, 0x75], &[0b1100_0010, 0b0101_1111, 0b1111_1111]].concat();
     assert_eq!(chunk.data, want);
 }

@@ -37,7 +37,7 @@ fn request(case: &Value) -> Request<Body> {
     for (name, value) in case["headers"].as_object().into_iter().flatten() {
         request = request.header(name, value.as_str().unwrap_or_default());
     }
-    if as_form && !case["headers"].get("Content-Type").is_some() {
+    if as_form && case["headers"].get("Content-Type").is_none() {
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
     let body = case["body"].as_str().map(str::to_owned).unwrap_or(if as_form { query } else { String::new() });
