@@ -12,7 +12,7 @@ use proto::tempopb::{
 };
 use query::{Budget, QueryError, SpanRange};
 use store::Snapshot;
-use traceql::{MetricsOptions, MetricsResult, SearchOptions, SearchResult, TagOptions, TagSearch, TraceMatch};
+use traceql::{MetricsOptions, MetricsResult, SearchOptions, SearchResult, TagOptions, TraceMatch};
 
 use crate::error::ApiError;
 use crate::limits::MAX_TAG_BYTES;
@@ -66,10 +66,7 @@ impl Caller {
                 }
                 self.run(move |s, budget| traceql::search(&query, &options, s, budget)).await?
             }
-            What::Tags { tags, min_duration, max_duration } => {
-                let tags = TagSearch::new(tags, min_duration, max_duration).map_err(|e| ApiError::bad(format!("invalid tags: {e}")))?;
-                self.run(move |s, budget| traceql::search_tags(&tags, &options, s, budget)).await?
-            }
+            What::Tags(tags) => self.run(move |s, budget| traceql::search_tags(&tags, &options, s, budget)).await?,
         };
         Ok(search_response(found))
     }
@@ -97,7 +94,8 @@ impl Caller {
     }
 
     pub async fn values_v2(&self, request: ValuesRequest) -> Result<SearchTagValuesV2Response, ApiError> {
-        let tag = traceql::parse_attribute(&request.tag).map_err(|e| ApiError::bad(format!("please provide a valid tagName: {e}")))?;
+        let tag = traceql::parse_attribute(&request.tag)
+            .map_err(|e| ApiError::bad(format!("please provide a valid tagName: failed to parse identifier {}: {e}", request.tag)))?;
         let options = tag_options(request.range, request.query, request.limit);
         let values = self.run(move |s, budget| traceql::tag_values(&tag, &options, s, budget)).await?;
         let tag_values = values.into_iter().map(|v| TagValue { r#type: v.kind.into(), value: v.value }).collect();

@@ -5,8 +5,10 @@
 mod error;
 mod grpc;
 mod inward;
+mod jaeger;
 mod json;
 pub mod limits;
+mod mcp;
 mod pages;
 mod params;
 mod query;
@@ -20,10 +22,12 @@ use axum::Router;
 use axum::routing::{any, get, post};
 
 pub use error::ApiError;
+pub use jaeger::router as jaeger_router;
 
 /// Every path of this face, for the page that lists them.
 const PATHS: &[&str] = &[
     "/api/echo",
+    "/api/mcp",
     "/api/metrics/query",
     "/api/metrics/query_range",
     "/api/search",
@@ -54,6 +58,7 @@ pub fn router(backend: Arc<Backend>) -> Router {
         .route("/api/v2/search/tag/{*rest}", any(query::values_v2))
         .route("/api/metrics/query_range", any(query::query_range))
         .route("/api/metrics/query", any(query::query_instant))
+        .route("/api/mcp", any(mcp::handle))
         .route("/api/echo", any(pages::echo))
         .route("/ready", any(pages::ready))
         .route("/metrics", get(pages::metrics))

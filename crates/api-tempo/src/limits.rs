@@ -50,3 +50,12 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Traces whose spans are fetched together while a search by tags checks candidates.
 pub const TAG_SEARCH_BATCH: usize = 64;
+
+/// Traces of a Jaeger search that names no limit.
+pub const DEFAULT_JAEGER_LIMIT: usize = 20;
+
+/// Largest limit of a Jaeger search; every trace found is rendered whole.
+pub const MAX_JAEGER_LIMIT: usize = 1_500;
+
+/// Spans that Jaeger's dependency graph is made from; about 60 bytes of memory each.
+pub const MAX_DEPENDENCY_SPANS: usize = 2_000_000;

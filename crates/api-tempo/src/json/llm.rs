@@ -1,14 +1,13 @@
 //! The form for language models (`application/vnd.grafana.llm`): a trace and tag values without the weight of protobuf's JSON.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use proto::opentelemetry::proto::common::v1::any_value::Value as Any;
-use proto::opentelemetry::proto::common::v1::{AnyValue, KeyValue};
+use proto::opentelemetry::proto::common::v1::KeyValue;
 use proto::opentelemetry::proto::trace::v1::span::SpanKind;
 use proto::opentelemetry::proto::trace::v1::status::StatusCode;
 use proto::opentelemetry::proto::trace::v1::{ScopeSpans, Span};
 use proto::tempopb::{PartialStatus, SearchTagValuesV2Response, TraceByIdResponse};
 use serde_json::{Map, Value, json};
+
+use super::plain::attributes;
 
 /// A trace by service, attributes as plain objects, ids in hex.
 pub fn trace(answer: &TraceByIdResponse) -> String {
@@ -118,28 +117,11 @@ fn put_attributes(out: &mut Map<String, Value>, all: &[KeyValue]) {
     }
 }
 
-fn attributes(all: &[KeyValue]) -> Map<String, Value> {
-    all.iter().map(|kv| (kv.key.clone(), value(kv.value.as_ref()))).collect()
-}
-
-fn value(v: Option<&AnyValue>) -> Value {
-    match v.and_then(|v| v.value.as_ref()) {
-        None | Some(Any::StringValueStrindex(_)) => Value::Null,
-        Some(Any::StringValue(s)) => s.as_str().into(),
-        Some(Any::BoolValue(b)) => (*b).into(),
-        Some(Any::IntValue(i)) => (*i).into(),
-        // JSON has no NaN and no infinities.
-        Some(Any::DoubleValue(f)) if !f.is_finite() => f.to_string().into(),
-        Some(Any::DoubleValue(f)) => (*f).into(),
-        Some(Any::BytesValue(b)) => STANDARD.encode(b).into(),
-        Some(Any::ArrayValue(a)) => a.values.iter().map(|v| value(Some(v))).collect(),
-        Some(Any::KvlistValue(m)) => attributes(&m.values).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::opentelemetry::proto::common::v1::AnyValue;
+    use proto::opentelemetry::proto::common::v1::any_value::Value as Any;
     use proto::opentelemetry::proto::resource::v1::Resource;
     use proto::opentelemetry::proto::trace::v1::ResourceSpans;
     use proto::tempopb::{MetadataMetrics, TagValue, Trace};

@@ -3,12 +3,14 @@
 
 mod llm;
 mod otlp;
+mod plain;
 mod tempo;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use llm::{tag_values as llm_tag_values, trace as llm_trace};
+pub use plain::value as plain_value;
 pub use tempo::V1Trace;
 
 /// A message that knows its fields.

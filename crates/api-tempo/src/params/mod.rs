@@ -1,7 +1,6 @@
 //! Request parameters of every endpoint: what they may be and the exact text when they are not.
 
 pub mod go;
-pub mod logfmt;
 mod metrics;
 mod search;
 mod tags;
@@ -14,7 +13,7 @@ use crate::error::ApiError;
 pub use metrics::MetricsRequest;
 pub use search::{SearchRequest, What};
 pub use tags::{TagScope, TagsRequest, ValuesRequest};
-pub use trace::{TraceFilter, TraceRequest};
+pub use trace::{TraceFilter, TraceRequest, parse_trace_id};
 
 /// A parameter that is an unsigned integer of so many bits, if given.
 fn uint(p: &Params, name: &str, bits: u32) -> Result<Option<u64>, ApiError> {

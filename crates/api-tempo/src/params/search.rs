@@ -1,11 +1,10 @@
 //! Parameters of `/api/search` and of the streamed Search.
 
-use std::collections::BTreeMap;
-
 use api::Params;
 use query::SpanRange;
+use traceql::TagSearch;
 
-use super::{check_query_size, go, logfmt, one_of_two, ordered, uint};
+use super::{check_query_size, go, one_of_two, ordered, uint};
 use crate::error::ApiError;
 use crate::limits::{DEFAULT_SEARCH_LIMIT, DEFAULT_SPANS_PER_SPANSET, MAX_SEARCH_LIMIT, MAX_SEARCH_RANGE_SECONDS, MAX_SPANS_PER_SPANSET};
 
@@ -14,8 +13,8 @@ use crate::limits::{DEFAULT_SEARCH_LIMIT, DEFAULT_SPANS_PER_SPANSET, MAX_SEARCH_
 pub enum What {
     /// a TraceQL text; the empty one finds everything
     Query(String),
-    /// pairs and trace durations in nanoseconds, the older form
-    Tags { tags: BTreeMap<String, String>, min_duration: Option<u64>, max_duration: Option<u64> },
+    /// pairs and trace durations, the older form
+    Tags(TagSearch),
 }
 
 /// A checked search.
@@ -47,8 +46,9 @@ impl SearchRequest {
                 (_, start, end) => seconds_range(start, end)?,
             },
         };
-        let tags = tags.map(|t| logfmt::parse(t).map_err(|e| ApiError::bad(format!("invalid tags: {e}")))).transpose()?;
         let (min_duration, max_duration) = (duration(p, "minDuration")?, duration(p, "maxDuration")?);
+        let tags =
+            TagSearch::parse(tags.unwrap_or(""), min_duration, max_duration).map_err(|e| ApiError::bad(format!("invalid tags: {e}")))?;
         if let (Some(min), Some(max)) = (min_duration, max_duration)
             && max < min
         {
@@ -62,7 +62,7 @@ impl SearchRequest {
         // Without a query this is the older form, which shows no spansets.
         let what = match query {
             Some(q) => What::Query(q.to_owned()),
-            None => What::Tags { tags: tags.unwrap_or_default(), min_duration, max_duration },
+            None => What::Tags(tags),
         };
         SearchRequest { what, range, limit: 0, spans_per_spanset: 0 }.limited(limit, spss)
     }
@@ -76,7 +76,8 @@ impl SearchRequest {
         let range = seconds_range(set(r.start), set(r.end))?;
         let ms = |v: u32| (v > 0).then_some(u64::from(v) * 1_000_000);
         let what = if r.query.is_empty() {
-            What::Tags { tags: r.tags, min_duration: ms(r.min_duration_ms), max_duration: ms(r.max_duration_ms) }
+            let tags = r.tags.into_iter().collect();
+            What::Tags(TagSearch { tags, min_duration: ms(r.min_duration_ms), max_duration: ms(r.max_duration_ms) })
         } else {
             What::Query(r.query)
         };
@@ -141,10 +142,10 @@ mod tests {
     #[test]
     fn what_is_searched() {
         check("q={}", "Query(\"{}\") 0..18446744073709551615 limit 20 spss 3");
-        check("", "Tags { tags: {}, min_duration: None, max_duration: None } 0..18446744073709551615 limit 20 spss 3");
+        check("", "Tags(TagSearch { tags: [], min_duration: None, max_duration: None }) 0..18446744073709551615 limit 20 spss 3");
         check(
             "tags=a%3Db&minDuration=1ms&start=1&end=2&limit=7&spss=9",
-            "Tags { tags: {\"a\": \"b\"}, min_duration: Some(1000000), max_duration: None } 1000000000..2000000000 limit 7 spss 9",
+            "Tags(TagSearch { tags: [(\"a\", \"b\")], min_duration: Some(1000000), max_duration: None }) 1000000000..2000000000 limit 7 spss 9",
         );
         check("q={}&since=1h&start=x", "Query(\"{}\") 1999996400000000000..2000000000000000000 limit 20 spss 3");
     }
