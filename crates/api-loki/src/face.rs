@@ -1,0 +1,102 @@
+//! The face's state, and what every reading handler does: parameters and tenants in, a query on the pool, an answer out.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+
+use api::{Backend, Params, read_tenants};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Request, header};
+use model::{Matcher, Tenant};
+use query::{Budget, QueryError};
+use rustc_hash::FxHashMap;
+use store::Snapshot;
+
+use crate::error::ApiError;
+use crate::push::RateLimit;
+
+/// Shared by all handlers.
+pub struct Face {
+    pub backend: Arc<Backend>,
+    pub rate: RateLimit,
+    /// open tails per tenant
+    pub tails: std::sync::Mutex<FxHashMap<Tenant, Arc<AtomicUsize>>>,
+}
+
+impl Face {
+    pub fn new(backend: Arc<Backend>) -> Face {
+        Face { backend, rate: RateLimit::default(), tails: Default::default() }
+    }
+
+    /// Unix nanoseconds.
+    pub fn now(&self) -> i64 {
+        i64::try_from(self.backend.now_ns()).unwrap_or(i64::MAX)
+    }
+}
+
+/// One reading request: what was asked, by whom.
+pub struct Ask {
+    pub face: Arc<Face>,
+    pub params: Params,
+    pub headers: HeaderMap,
+    pub tenants: Vec<Tenant>,
+    /// Unix nanoseconds
+    pub now: i64,
+    pub started: Instant,
+}
+
+impl Ask {
+    pub async fn read(face: &Arc<Face>, req: Request<Body>) -> Result<Ask, ApiError> {
+        let headers = req.headers().clone();
+        let tenants = read_tenants(&headers)?;
+        let params = Params::read(req).await?;
+        Ok(Ask { face: face.clone(), params, headers, tenants, now: face.now(), started: Instant::now() })
+    }
+
+    /// Runs on the query pool over a snapshot of the tenants' data; stops when the client goes away.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        budget: &Budget,
+        f: impl FnOnce(&Snapshot, &Budget) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let snapshot = self.face.backend.snapshot(&self.tenants);
+        let answer = self.face.backend.queries.run(budget, move |b| f(&snapshot, b)).await;
+        self.face.backend.metrics.query(api::Face::Loki, answer.is_ok(), self.started.elapsed());
+        Ok(answer?)
+    }
+
+    pub fn budget(&self) -> Budget {
+        self.face.backend.budget(None)
+    }
+
+    /// Whether a comma-separated header holds a word.
+    pub fn header_holds(&self, name: &str, word: &str) -> bool {
+        let values = self.headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).any(|w| w.trim() == word)
+    }
+
+    /// Logs Drilldown says so in its query tags.
+    pub fn is_drilldown(&self) -> bool {
+        let tags = self.headers.get("x-query-tags").and_then(|v| v.to_str().ok()).unwrap_or("");
+        tags.split(',').any(|t| t.rsplit('=').next().is_some_and(|v| v.trim().eq_ignore_ascii_case("grafana-lokiexplore-app")))
+    }
+}
+
+/// A bare selector; "" and `{}` select everything.
+pub fn selector(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    if text.trim().is_empty() {
+        return Ok(vec![]);
+    }
+    logql::parse_selector(text).map_err(|e| ApiError::bad(e.to_string()))
+}
+
+/// An answer in JSON, with the newline at the end that Loki sends.
+pub fn json_answer(mut body: String) -> Response {
+    body.push('\n');
+    ([(header::CONTENT_TYPE, "application/json; charset=UTF-8")], body).into_response()
+}
+
+pub fn text_answer(body: impl Into<String>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.into()).into_response()
+}

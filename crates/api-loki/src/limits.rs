@@ -1,0 +1,103 @@
+//! Bounds of the Loki face: Loki's default limits where senders and Grafana are tuned to them, and bounds of our own.
+
+/// Lines of one log query; above it a query is refused with Loki's text (`max_entries_limit_per_query`).
+pub const MAX_ENTRIES: usize = 5_000;
+
+/// Lines of a log query that names no limit.
+pub const DEFAULT_ENTRIES: usize = 100;
+
+/// Series of one metric query (`max_query_series`): more is an error, or a partial result for Logs Drilldown.
+pub const MAX_SERIES: usize = 500;
+
+/// Points of one series of a range query.
+pub const MAX_POINTS: i64 = 11_000;
+
+/// Bytes of a query's text.
+pub const MAX_QUERY_BYTES: usize = 131_072;
+
+/// Seconds that a range covers when neither `start` nor `since` is given.
+pub const DEFAULT_SINCE_SECONDS: i64 = 3_600;
+
+/// Entries of an index/volume answer that names no limit.
+pub const DEFAULT_VOLUMES: usize = 100;
+
+/// Series of an index/volume answer (`volume_max_series`); a larger `limit` is refused.
+pub const MAX_VOLUMES: usize = 1_000;
+
+/// Lines that detected_fields reads when no `line_limit` is given.
+pub const DEFAULT_FIELD_LINES: usize = 100;
+
+/// Fields, or values of a field, that are answered when no `limit` is given.
+pub const DEFAULT_FIELDS: usize = 1_000;
+
+/// Nesting of JSON objects that field detection follows; deeper objects are left out.
+pub const MAX_FIELD_DEPTH: usize = 32;
+
+/// Lines that one patterns request looks at, newest streams' order; more costs time, not memory.
+pub const MAX_PATTERN_LINES: usize = 200_000;
+
+/// Bytes of a line above which it belongs to no pattern.
+pub const MAX_PATTERN_LINE_BYTES: usize = 3_000;
+
+/// Patterns kept per level; the least used are forgotten.
+pub const MAX_PATTERNS: usize = 300;
+
+/// Tokens of a line that belongs to a pattern.
+pub const PATTERN_TOKENS: std::ops::RangeInclusive<usize> = 4..=80;
+
+/// Bytes of a push body as sent.
+pub const MAX_PUSH_BYTES: usize = 100 << 20;
+
+/// Bytes of a push body after decompression; bounds what one request may hold in memory.
+pub const MAX_PUSH_DECODED_BYTES: usize = 512 << 20;
+
+/// Bytes of one line (`max_line_size`).
+pub const MAX_LINE_BYTES: usize = 256 << 10;
+
+/// Labels of a stream, `service_name` not counted (`max_label_names_per_series`).
+pub const MAX_LABELS: usize = 15;
+
+/// Bytes of a label's name.
+pub const MAX_LABEL_NAME_BYTES: usize = 1_024;
+
+/// Bytes of a label's value.
+pub const MAX_LABEL_VALUE_BYTES: usize = 2_048;
+
+/// Bytes of one entry's structured metadata, names and values.
+pub const MAX_METADATA_BYTES: usize = 64 << 10;
+
+/// Pairs of one entry's structured metadata.
+pub const MAX_METADATA_PAIRS: usize = 128;
+
+/// Nanoseconds that an entry may lie in the future (`creation_grace_period`).
+pub const MAX_FUTURE_NS: i64 = 600_000_000_000;
+
+/// Distinct refusals that one push answer lists.
+pub const MAX_LISTED_ERRORS: usize = 10;
+
+/// Seconds that a tail may hold lines back.
+pub const MAX_TAIL_DELAY_SECONDS: i64 = 5;
+
+/// Tails of one tenant at the same time.
+pub const MAX_TAILS: usize = 10;
+
+/// Seconds after which a tail ends by itself.
+pub const MAX_TAIL_SECONDS: u64 = 3_600;
+
+/// Lines of one tail message.
+pub const MAX_TAIL_BATCH: usize = 100;
+
+/// Lines of a tail that one poll may find; the rest is told as dropped.
+pub const MAX_TAIL_POLL: usize = 1_000;
+
+/// Milliseconds between two looks of a tail for new lines.
+pub const TAIL_POLL_MS: u64 = 200;
+
+/// Bytes a second that one tenant may push (`ingestion_rate_mb`); applied with the stock profile, where senders are tuned to it.
+pub const RATE_BYTES_PER_SECOND: u64 = 4 << 20;
+
+/// Bytes that one tenant may push at once (`ingestion_burst_size_mb`).
+pub const RATE_BURST_BYTES: u64 = 6 << 20;
+
+/// Messages that wait for a slow tail reader; further lines are told as dropped.
+pub const TAIL_QUEUE: usize = 10;

@@ -1,0 +1,88 @@
+//! The one place that calls the LogQL engine: parsed queries with the limits and options of this face.
+
+use logql::{Expr, Features, LogExpr, LogOptions, MetricExpr, MetricOptions, MetricResult, ParseError};
+use query::{Budget, Direction, LogRange, LogSource, QueryError, TimeGrid};
+
+use crate::error::ApiError;
+use crate::limits::MAX_SERIES;
+
+pub use logql::{Entry, Value};
+
+/// The stages that Loki lacks (xml, csv) are understood too.
+const FEATURES: Features = Features { extensions: true };
+
+impl From<ParseError> for ApiError {
+    fn from(e: ParseError) -> ApiError {
+        ApiError::bad(e.to_string())
+    }
+}
+
+/// A query for lines.
+pub struct LogQuery {
+    expr: LogExpr,
+    /// Unix nanoseconds
+    now: i64,
+}
+
+/// A query for numbers.
+pub struct MetricQuery {
+    expr: MetricExpr,
+    now: i64,
+}
+
+pub enum Parsed {
+    Logs(LogQuery),
+    Metric(MetricQuery),
+}
+
+/// `now` (Unix nanoseconds) is what templates see as the time.
+pub fn parse(text: &str, now: i64) -> Result<Parsed, ApiError> {
+    Ok(match logql::parse(text, &FEATURES)? {
+        Expr::Log(expr) => Parsed::Logs(LogQuery { expr, now }),
+        Expr::Metric(expr) => Parsed::Metric(MetricQuery { expr, now }),
+    })
+}
+
+/// The query laid out; the error is Loki's text.
+pub fn format(text: &str) -> Result<String, String> {
+    logql::format_query(text, &FEATURES).map_err(|e| e.to_string())
+}
+
+/// Which lines of a log query are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    pub range: LogRange,
+    pub direction: Direction,
+    pub limit: usize,
+    /// nanoseconds that lines must lie apart, 0 = every line
+    pub interval: i64,
+}
+
+impl LogQuery {
+    /// A metric query is refused.
+    pub fn parse(text: &str, now: i64) -> Result<LogQuery, ApiError> {
+        Ok(LogQuery { expr: logql::parse_log(text, &FEATURES)?, now })
+    }
+
+    /// The lines in the cut's direction.
+    pub fn lines(&self, source: &dyn LogSource, cut: Cut, budget: &Budget) -> Result<Vec<Entry>, QueryError> {
+        let Cut { range, direction, limit, interval } = cut;
+        let options = LogOptions { range, direction, limit, interval, now: self.now };
+        Ok(logql::eval_logs(&self.expr, &options, source, budget)?.entries)
+    }
+}
+
+impl MetricQuery {
+    /// Over a grid, or at one instant. `partial`: too many series are cut with a warning instead of an error.
+    pub fn eval(
+        &self,
+        source: &dyn LogSource,
+        grid: TimeGrid,
+        instant: bool,
+        partial: bool,
+        budget: &Budget,
+    ) -> Result<MetricResult, QueryError> {
+        let options = MetricOptions { grid, instant, max_series: MAX_SERIES, partial, now: self.now };
+        logql::eval_metric(&self.expr, &options, source, budget)
+    }
+}

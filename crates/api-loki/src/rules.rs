@@ -1,0 +1,37 @@
+//! Rules and delete requests: what is answered while no ruler and no durable deletion stand behind this face.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use crate::error::ApiError;
+use crate::face::json_answer;
+
+/// GET of rule groups in YAML: there are none.
+pub async fn no_groups() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "no rule groups found\n")
+}
+
+/// POST and DELETE of rule groups.
+pub async fn read_only() -> ApiError {
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, "rule groups over LogQL are not supported: no ruler evaluates them\n")
+}
+
+/// Grafana's list of rules.
+pub async fn list() -> Response {
+    json_answer(r#"{"status":"success","data":{"groups":[]},"errorType":"","error":""}"#.into())
+}
+
+/// Grafana's list of alerts.
+pub async fn alerts() -> Response {
+    json_answer(r#"{"status":"success","data":{"alerts":[]},"errorType":"","error":""}"#.into())
+}
+
+/// Delete requests that were accepted: none ever was.
+pub async fn deletions() -> Response {
+    json_answer("[]".into())
+}
+
+/// Making or cancelling a delete request.
+pub async fn no_deletion() -> ApiError {
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, "delete requests for log lines are not supported; retention deletes old lines\n")
+}
