@@ -8,8 +8,12 @@ pub mod limits;
 mod logs;
 mod metrics;
 mod pipeline;
+#[cfg(any(test, feature = "script"))]
+pub mod script;
 mod syntax;
 mod template;
+#[cfg(test)]
+mod testing;
 mod units;
 
 pub use logs::{Entry, LogOptions, LogResult, StreamEntries, eval_logs};
