@@ -9,6 +9,9 @@ pub struct Cursor<'a> {
     pub strict: bool,
 }
 
+/// Pairs as they stand, and the quoted metric name among them.
+pub type LabelSet = (Vec<(String, String)>, Option<String>);
+
 pub fn fail<T>(why: impl Into<String>) -> Result<T, ScrapeError> {
     Err(ScrapeError::Parse(why.into()))
 }
@@ -101,7 +104,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `{name="value",...}` with an optional quoted metric name; gives the pairs and that name.
-    pub fn label_set(&mut self) -> Result<(Vec<(String, String)>, Option<String>), ScrapeError> {
+    pub fn label_set(&mut self) -> Result<LabelSet, ScrapeError> {
         let (mut pairs, mut metric) = (vec![], None);
         self.eat(b'{');
         loop {

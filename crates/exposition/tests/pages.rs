@@ -124,7 +124,8 @@ fn compare(expected: &Json, got: Result<Page, ScrapeError>) -> Result<(), String
             format!("{labels} {:?} {:?}", v.to_bits(), s["timestamp"].as_f64().map(|t| (t * 1000.0).round() as i64))
         })
         .collect();
-    (got.sort(), want.sort());
+    got.sort();
+    want.sort();
     if got != want {
         return Err(format!("rows\n   {got:?}\nexpected\n   {want:?}"));
     }
@@ -136,7 +137,8 @@ fn compare(expected: &Json, got: Result<Page, ScrapeError>) -> Result<(), String
         .iter()
         .map(|m| format!("{} {} {} {}", text(m, "metric"), text(m, "type"), text(m, "help"), text(m, "unit")))
         .collect();
-    (got.sort(), want.sort());
+    got.sort();
+    want.sort();
     let exemplars = |m: &Json| m["exemplar"].is_object() as usize;
     let wanted: usize = expected["series"].as_array().unwrap().iter().map(exemplars).sum();
     let found: usize = page.rows.iter().map(|r| r.exemplars.len()).sum();

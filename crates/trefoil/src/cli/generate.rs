@@ -66,9 +66,10 @@ pub fn run(args: GenerateArgs) -> Result<(), String> {
     let endpoint = args.endpoint.as_deref().unwrap_or(default).trim_end_matches('/').to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let shows = std::io::stderr().is_terminal();
+    let plan = args.load.plan();
     let total = runtime.block_on(async {
         tokio::select! {
-            r = mock::send(&args.load.plan(), &endpoint, protocol, |p| if shows { show(p) }) => r,
+            r = mock::send(&plan, &endpoint, protocol, |p| if shows { show(p) }) => r,
             _ = tokio::signal::ctrl_c() => Err("stopped".to_owned()),
         }
     })?;

@@ -180,7 +180,10 @@ fn settings(config: &Config, bound: &[(Bound, Face)]) -> Settings {
 }
 
 fn otlp_options(config: &Config) -> Result<otlp::Options, StartError> {
-    let mut m = if config.profile == ProfileArg::Stock { otlp::MetricSettings::default() } else { otlp::MetricSettings::all_in_one() };
+    let (mut m, traces) = match config.profile {
+        ProfileArg::Stock => (otlp::MetricSettings::default(), otlp::TraceSettings::stock()),
+        ProfileArg::Default => (otlp::MetricSettings::all_in_one(), otlp::TraceSettings::default()),
+    };
     let o = &config.otlp;
     let list = |names: &Option<Vec<String>>| names.iter().flatten().cloned().collect();
     if o.promote_all_resource_attributes == Some(true) {
@@ -194,7 +197,7 @@ fn otlp_options(config: &Config) -> Result<otlp::Options, StartError> {
     m.keep_identifying_resource_attributes = o.keep_identifying_resource_attributes.unwrap_or(m.keep_identifying_resource_attributes);
     m.convert_histograms_to_nhcb = o.convert_histograms_to_nhcb.unwrap_or(m.convert_histograms_to_nhcb);
     m.promote_scope_metadata = o.promote_scope_metadata.unwrap_or(m.promote_scope_metadata);
-    Ok(otlp::Options::new(m, otlp::LogSettings::default()))
+    Ok(otlp::Options::new(m, otlp::LogSettings::default(), traces))
 }
 
 /// A handler's bug answers 500 and is counted; the process and the other requests go on.
