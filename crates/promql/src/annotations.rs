@@ -209,13 +209,6 @@ impl Annotations {
         }
     }
 
-    /// Takes over the notes of `other`.
-    pub(crate) fn merge(&mut self, other: Annotations) {
-        for (note, span, detail) in other.notes {
-            self.put(note, span, detail);
-        }
-    }
-
     /// Warnings and infos as they are shown, with ` (line:column)`; at most `max` of each (0 = all) and then one saying how many were cut.
     pub fn texts(&self, query: &str, max_warnings: usize, max_infos: usize) -> (Vec<String>, Vec<String>) {
         let (mut warnings, mut infos) = (vec![], vec![]);

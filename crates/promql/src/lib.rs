@@ -4,17 +4,22 @@
 
 pub mod annotations;
 pub mod ast;
+mod eval;
 mod features;
 pub mod format;
 mod functions;
+mod hist;
+mod kahan;
 mod limits;
 mod parse;
+mod plan;
 mod print;
 mod span;
 mod value;
 
 pub use annotations::Annotations;
 pub use ast::{Expr, ValueType};
+pub use eval::{Options, instant, range};
 pub use features::Features;
 pub use functions::{Function, function, functions};
 pub use parse::{parse, parse_selector};

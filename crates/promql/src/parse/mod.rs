@@ -4,6 +4,7 @@ mod aggregate;
 mod binary;
 mod check;
 mod duration;
+
 mod lex;
 mod selector;
 mod token;
@@ -17,6 +18,7 @@ use crate::ast::{BinaryOp, Call, Expr, NumberLiteral, Paren, StringLiteral, Unar
 use crate::functions::function;
 use crate::limits::{MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES};
 use crate::span::{ParseError, Span};
+pub(crate) use duration::out_of_range;
 use lex::{Lexer, unquote};
 use token::{Kind, Token, Word};
 
