@@ -33,3 +33,6 @@ pub const MAX_CACHED_VIEWS: usize = 1_024;
 
 /// Most exemplars of one query; a hint cannot ask for more.
 pub const MAX_EXEMPLARS: usize = 100;
+
+/// Counts by code that `compare()` collects before it looks at their texts; more saves work and holds more.
+pub const MAX_PENDING_COUNTS: usize = 100_000;

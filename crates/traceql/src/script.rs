@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use model::{AnyValue, KeyValue, Resource, Scope, SpanBatch, SpanBatchBuilder, SpanHead};
 use query::{Budget, QueryError, SpanRange, SpanRef, SpanSource, TraceSpans};
+use rustc_hash::FxHashMap;
 
 use crate::names::{kind_text, status_text};
 
@@ -15,13 +16,21 @@ use crate::names::{kind_text, status_text};
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
     batches: Vec<Arc<SpanBatch>>,
+    /// batch and row of every span
+    by_trace: FxHashMap<[u8; 16], Vec<(usize, u32)>>,
 }
 
 impl MemorySource {
     pub fn new(batches: impl IntoIterator<Item = SpanBatch>) -> MemorySource {
         let mut batches: Vec<_> = batches.into_iter().filter(|b| !b.is_empty()).map(Arc::new).collect();
         batches.sort_by_key(|b| std::cmp::Reverse(b.max_start));
-        MemorySource { batches }
+        let mut by_trace: FxHashMap<[u8; 16], Vec<(usize, u32)>> = FxHashMap::default();
+        for (i, b) in batches.iter().enumerate() {
+            for (row, id) in b.trace_id.iter().enumerate() {
+                by_trace.entry(*id).or_default().push((i, row as u32));
+            }
+        }
+        MemorySource { batches, by_trace }
     }
 
     pub fn batches(&self) -> &[Arc<SpanBatch>] {
@@ -46,15 +55,14 @@ impl SpanSource for MemorySource {
 
     fn trace(&self, id: &[u8; 16], _: &Budget) -> Result<TraceSpans, QueryError> {
         let mut spans: Vec<SpanRef> = vec![];
-        for b in &self.batches {
-            for (row, _) in b.trace_id.iter().enumerate().filter(|(_, t)| *t == id) {
-                let same = |s: &SpanRef| {
-                    let r = s.row as usize;
-                    s.batch.span_id[r] == b.span_id[row] && s.batch.start[r] == b.start[row] && s.batch.kind[r] == b.kind[row]
-                };
-                if !spans.iter().any(same) {
-                    spans.push(SpanRef { batch: b.clone(), row: row as u32 });
-                }
+        for (batch, row) in self.by_trace.get(id).into_iter().flatten() {
+            let (b, at) = (&self.batches[*batch], *row as usize);
+            let same = |s: &SpanRef| {
+                let r = s.row as usize;
+                s.batch.span_id[r] == b.span_id[at] && s.batch.start[r] == b.start[at] && s.batch.kind[r] == b.kind[at]
+            };
+            if !spans.iter().any(same) {
+                spans.push(SpanRef { batch: b.clone(), row: *row });
             }
         }
         spans.sort_by_key(|s| s.batch.start[s.row as usize]);

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use query::TraceSpans;
 use rustc_hash::FxHashMap;
@@ -41,12 +42,20 @@ impl Trace {
     pub fn new(spans: &TraceSpans, plan: &Plan, views: &mut Views) -> Option<Trace> {
         let first = spans.spans.first()?;
         let id = *first.batch.trace_id.get(first.row as usize)?;
-        let spans: Vec<SpanAt> = spans
-            .spans
-            .iter()
-            .map(|s| SpanAt { view: views.of(&s.batch, plan), row: s.row as usize })
-            .filter(|s| s.row < s.view.batch.len())
-            .collect();
+        let mut last: Option<Rc<View>> = None;
+        let mut all: Vec<SpanAt> = Vec::with_capacity(spans.spans.len());
+        for s in &spans.spans {
+            // Neighbours mostly lie in one batch.
+            let view = match last.take() {
+                Some(v) if Arc::ptr_eq(&v.batch, &s.batch) => v,
+                _ => views.of(&s.batch, plan),
+            };
+            last = Some(view.clone());
+            if (s.row as usize) < view.batch.len() {
+                all.push(SpanAt { view, row: s.row as usize });
+            }
+        }
+        let spans = all;
         let start = spans.iter().map(SpanAt::start).min()?;
         let end = spans.iter().map(SpanAt::end).max()?.max(start);
         // Of several roots the last one stands for the trace.

@@ -20,6 +20,14 @@ pub(crate) struct View {
     pub fields: Vec<Located>,
     /// rows that pass each filter of the plan, filled when first asked for
     pub masks: Vec<OnceCell<Mask>>,
+    /// span attributes by row, made when first asked for
+    rows: OnceCell<RowIndex>,
+}
+
+/// (column, entry) of every span attribute, row by row.
+struct RowIndex {
+    ends: Vec<u32>,
+    entries: Vec<(u32, u32)>,
 }
 
 /// Where a batch holds a field.
@@ -40,7 +48,7 @@ pub(crate) enum Located {
 impl View {
     pub fn new(batch: &Arc<SpanBatch>, plan: &Plan) -> View {
         let fields = plan.fields.iter().map(|a| locate(batch, a)).collect();
-        View { batch: batch.clone(), fields, masks: plan.filters.iter().map(|_| OnceCell::new()).collect() }
+        View { batch: batch.clone(), fields, masks: plan.filters.iter().map(|_| OnceCell::new()).collect(), rows: OnceCell::new() }
     }
 
     /// A field's value at a row; of events and links the first that has it. `trace`: the row's trace and its place in it.
@@ -63,6 +71,14 @@ impl View {
             }
             None => Value::Nil,
         }
+    }
+
+    /// (column, entry) of the span attributes of a row, a key once.
+    pub fn entries_of(&self, row: usize) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let index = self.rows.get_or_init(|| RowIndex::new(&self.batch));
+        let start = row.checked_sub(1).and_then(|r| index.ends.get(r)).map_or(0, |e| *e as usize);
+        let end = index.ends.get(row).map_or(start, |e| *e as usize);
+        index.entries.get(start..end).unwrap_or_default().iter().copied()
     }
 
     /// The rows of the list's table that belong to a span.
@@ -125,6 +141,48 @@ impl View {
             (Some(field), Some(item)) => self.item_value(field, item, row),
             _ => Value::Nil,
         }
+    }
+}
+
+impl RowIndex {
+    fn new(b: &SpanBatch) -> RowIndex {
+        let mut ends = vec![0u32; b.len()];
+        // A row may repeat a key; the first one counts.
+        let firsts = |c: &AttrColumn| {
+            let mut last = None;
+            let mut out = Vec::with_capacity(c.rows.len());
+            for (i, row) in c.rows.iter().enumerate() {
+                if last.replace(*row) != Some(*row) {
+                    out.push(i);
+                }
+            }
+            out
+        };
+        for c in &b.attrs {
+            for i in firsts(c) {
+                if let Some(n) = c.rows.get(i).and_then(|r| ends.get_mut(*r as usize)) {
+                    *n += 1;
+                }
+            }
+        }
+        let mut total = 0;
+        let mut next: Vec<u32> = Vec::with_capacity(ends.len());
+        for n in &mut ends {
+            next.push(total);
+            total += *n;
+            *n = total;
+        }
+        let mut entries = vec![(0, 0); total as usize];
+        for (column, c) in b.attrs.iter().enumerate() {
+            for i in firsts(c) {
+                let Some(at) = c.rows.get(i).and_then(|r| next.get_mut(*r as usize)) else { continue };
+                if let Some(slot) = entries.get_mut(*at as usize) {
+                    *slot = (column as u32, i as u32);
+                }
+                *at += 1;
+            }
+        }
+        RowIndex { ends, entries }
     }
 }
 

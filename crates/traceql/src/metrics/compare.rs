@@ -1,13 +1,17 @@
 //! compare(): which attribute values a selection of spans has more often than the rest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{AnyValue, KeyValue};
+use model::{AnyValue, AttrValues, KeyValue, SpanBatch};
 use query::QueryError;
+use rustc_hash::FxHashMap;
 
 use super::feed::{Inspected, Seen, feed};
+use super::group::rendered;
 use super::{Context, Series, label};
-use crate::ast::{Attribute, FieldExpr, Intrinsic, Pipeline, Scope};
+use crate::ast::{Attribute, FieldExpr, Intrinsic, Pipeline, Scope, Static};
+use crate::limits::{MAX_CACHED_VIEWS, MAX_PENDING_COUNTS};
 use crate::pipeline::Stages;
 use crate::plan::Planner;
 use crate::value::Value;
@@ -26,8 +30,12 @@ struct Counted {
     total: Vec<f64>,
 }
 
-/// Of baseline and selection: attribute to its counts.
-type Side = BTreeMap<String, Counted>;
+/// Baseline or selection: attributes and their counts.
+struct Side<'a> {
+    context: &'a Context<'a>,
+    attributes: Vec<(String, Counted)>,
+    numbers: FxHashMap<String, usize>,
+}
 
 pub(super) fn compare(
     pipeline: &Pipeline,
@@ -39,25 +47,25 @@ pub(super) fn compare(
 ) -> Result<Vec<Series>, QueryError> {
     let planner = Planner::default();
     let stages = Stages::new(pipeline, &planner)?;
-    let chosen = planner.condition(selection.unwrap_or(&FieldExpr::Literal(crate::ast::Static::Bool(true))))?;
-    let intrinsics: Vec<(String, usize)> =
-        INTRINSICS.iter().map(|i| (i.name().to_owned(), planner.field(&Attribute::Intrinsic(*i)))).collect();
+    let chosen = planner.condition(selection.unwrap_or(&FieldExpr::Literal(Static::Bool(true))))?;
+    let intrinsics: Vec<(&str, usize)> = INTRINSICS.iter().map(|i| (i.name(), planner.field(&Attribute::Intrinsic(*i)))).collect();
     let plan = planner.finish();
     let read: Vec<usize> = intrinsics.iter().map(|(_, f)| *f).collect();
-    let (mut baseline, mut selected) = (Side::new(), Side::new());
+    let side = || Side { context, attributes: vec![], numbers: FxHashMap::default() };
+    let (mut baseline, mut selected) = (Batched::new(side()), Batched::new(side()));
     feed(&stages, &plan, &read, context, seen, &mut |span: Seen| {
         let start = span.view.batch.start.get(span.row).copied().unwrap_or(0);
         let inside = range.is_none_or(|(from, to)| (from as u64..=to as u64).contains(&start));
-        let side = if inside && span.view.row_passes(&chosen, span.row, span.trace) { &mut selected } else { &mut baseline };
-        let mut count = |key: &str, v: &Value| add(side, key, v, span.interval, context);
+        let counts = if inside && span.view.row_passes(&chosen, span.row, span.trace) { &mut selected } else { &mut baseline };
         for (name, field) in &intrinsics {
-            count(name, &span.view.value(*field, span.row, span.trace))?;
+            counts.side.add(name, &span.view.value(*field, span.row, span.trace), span.interval, 1.0)?;
         }
-        attributes(span.view, span.row, &mut count)
+        counts.attributes(span.view, span.row, span.interval)
     })?;
     let mut out = vec![];
-    for (name, side) in [("baseline", baseline), ("selection", selected)] {
-        for (key, counted) in side {
+    for (name, mut counts) in [("baseline", baseline), ("selection", selected)] {
+        counts.flush()?;
+        for (key, counted) in counts.side.attributes {
             let mut values: Vec<_> = counted.values.into_values().collect();
             values.sort_by(|a, b| b.1.iter().sum::<f64>().total_cmp(&a.1.iter().sum()));
             for (value, counts) in values.into_iter().take(top) {
@@ -73,35 +81,104 @@ fn series(kind: &str, key: &str, value: AnyValue, values: Vec<f64>) -> Series {
     Series { labels: vec![label(KIND, kind), KeyValue::new(key, value)], values, exemplars: vec![] }
 }
 
-fn add(side: &mut Side, key: &str, v: &Value, interval: usize, context: &Context) -> Result<(), QueryError> {
-    let Some(rendered) = super::group::rendered(v) else { return Ok(()) };
-    let intervals = context.grid.len();
-    if !side.contains_key(key) {
-        side.insert(key.to_owned(), Counted { total: vec![0.0; intervals], ..Counted::default() });
+impl Side<'_> {
+    fn add(&mut self, key: &str, v: &Value, interval: usize, n: f64) -> Result<(), QueryError> {
+        let Some(value) = rendered(v) else { return Ok(()) };
+        let intervals = self.context.grid.len();
+        let number = match self.numbers.get(key) {
+            Some(n) => *n,
+            None => {
+                self.attributes.push((key.to_owned(), Counted { total: vec![0.0; intervals], ..Counted::default() }));
+                self.numbers.insert(key.to_owned(), self.attributes.len() - 1);
+                self.attributes.len() - 1
+            }
+        };
+        let Some((_, counted)) = self.attributes.get_mut(number) else { return Ok(()) };
+        let text = match &value {
+            AnyValue::Str(s) => s.clone(),
+            // Other types cannot be mistaken for a text: no text starts with NUL and its own type.
+            other => format!("\0{other:?}"),
+        };
+        if !counted.values.contains_key(&text) {
+            self.context.budget.reserve((intervals * 8 + text.len() * 2) as u64)?;
+        }
+        let (_, counts) = counted.values.entry(text).or_insert_with(|| (value, vec![0.0; intervals]));
+        for c in [counts.get_mut(interval), counted.total.get_mut(interval)].into_iter().flatten() {
+            *c += n;
+        }
+        Ok(())
     }
-    let Some(counted) = side.get_mut(key) else { return Ok(()) };
-    let text = format!("{rendered:?}");
-    if !counted.values.contains_key(&text) {
-        context.budget.reserve((intervals * 8 + text.len() * 2) as u64)?;
-    }
-    let (_, counts) = counted.values.entry(text).or_insert_with(|| (rendered, vec![0.0; intervals]));
-    for c in [counts.get_mut(interval), counted.total.get_mut(interval)].into_iter().flatten() {
-        *c += 1.0;
-    }
-    Ok(())
 }
 
-/// Calls `each` with the attributes of the span and of its resource.
-fn attributes(view: &View, row: usize, each: &mut dyn FnMut(&str, &Value) -> Result<(), QueryError>) -> Result<(), QueryError> {
-    let b = &view.batch;
-    for column in &b.attrs {
-        if let Some(entry) = column.entries(row).next() {
-            each(&format!("{}{}", Scope::Span.prefix(), b.dict.get(column.key)), &entry_value(b, column, entry))?;
+/// Attributes counted by their codes within their batches, so that texts are looked at once per batch and not per span.
+struct Batched<'a> {
+    side: Side<'a>,
+    batches: Vec<Arc<SpanBatch>>,
+    /// number of a batch by its address
+    numbers: FxHashMap<usize, u32>,
+    /// (batch, column, value, interval) to count
+    spans: FxHashMap<(u32, u32, u64, u32), u32>,
+    /// (batch, resource, interval) to count
+    resources: FxHashMap<(u32, u32, u32), u32>,
+}
+
+impl<'a> Batched<'a> {
+    fn new(side: Side<'a>) -> Batched<'a> {
+        Batched { side, batches: vec![], numbers: FxHashMap::default(), spans: FxHashMap::default(), resources: FxHashMap::default() }
+    }
+
+    /// Counts the attributes of a span and of its resource.
+    fn attributes(&mut self, view: &View, row: usize, interval: usize) -> Result<(), QueryError> {
+        let b = &view.batch;
+        if self.spans.len() > MAX_PENDING_COUNTS || self.batches.len() > MAX_CACHED_VIEWS {
+            self.flush()?;
         }
+        let batch = *self.numbers.entry(Arc::as_ptr(b) as usize).or_insert_with(|| {
+            self.batches.push(b.clone());
+            self.batches.len() as u32 - 1
+        });
+        for (column, entry) in view.entries_of(row) {
+            let Some(values) = b.attrs.get(column as usize).map(|c| &c.values) else { continue };
+            let e = entry as usize;
+            let code = match values {
+                AttrValues::Str(v) => v.get(e).map(|c| u64::from(*c)),
+                AttrValues::Int(v) => v.get(e).map(|i| *i as u64),
+                AttrValues::Float(v) => v.get(e).map(|f| f.to_bits()),
+                AttrValues::Bool(v) => v.get(e).map(|b| u64::from(*b)),
+                AttrValues::Other(_) => Some(u64::from(entry)),
+            };
+            if let Some(code) = code {
+                *self.spans.entry((batch, column, code, interval as u32)).or_default() += 1;
+            }
+        }
+        if let Some(r) = b.resource.get(row) {
+            *self.resources.entry((batch, *r, interval as u32)).or_default() += 1;
+        }
+        Ok(())
     }
-    let resource = b.resource.get(row).and_then(|r| b.resources.get(*r as usize));
-    for kv in resource.iter().flat_map(|r| &r.attrs) {
-        each(&format!("{}{}", Scope::Resource.prefix(), kv.key), &Value::of(&kv.value))?;
+
+    fn flush(&mut self) -> Result<(), QueryError> {
+        for ((batch, column, code, interval), n) in self.spans.drain() {
+            let Some(b) = self.batches.get(batch as usize) else { continue };
+            let Some(c) = b.attrs.get(column as usize) else { continue };
+            let value = match &c.values {
+                AttrValues::Str(_) => Value::str(b.dict.get(code as u32)),
+                AttrValues::Int(_) => Value::Int(code as i64),
+                AttrValues::Float(_) => Value::Float(f64::from_bits(code)),
+                AttrValues::Bool(_) => Value::Bool(code != 0),
+                AttrValues::Other(_) => entry_value(b, c, code as usize),
+            };
+            self.side.add(&format!("{}{}", Scope::Span.prefix(), b.dict.get(c.key)), &value, interval as usize, f64::from(n))?;
+        }
+        for ((batch, resource, interval), n) in self.resources.drain() {
+            let resource = self.batches.get(batch as usize).and_then(|b| b.resources.get(resource as usize));
+            for kv in resource.iter().flat_map(|r| &r.attrs) {
+                let key = format!("{}{}", Scope::Resource.prefix(), kv.key);
+                self.side.add(&key, &Value::of(&kv.value), interval as usize, f64::from(n))?;
+            }
+        }
+        self.batches.clear();
+        self.numbers.clear();
+        Ok(())
     }
-    Ok(())
 }

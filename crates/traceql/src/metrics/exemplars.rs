@@ -41,11 +41,14 @@ impl Picker {
 
     /// Takes the span if its stretch of time has room and its trace has none yet.
     pub fn offer(&mut self, span: &Seen, plan: &Plan, group: usize, value: Option<f64>, bucket: Option<usize>) {
+        if self.picked.len() >= self.limit {
+            return;
+        }
         let b = &span.view.batch;
         let (Some(start), Some(id)) = (b.start.get(span.row), b.trace_id.get(span.row)) else { return };
         let stretch = (start.saturating_sub(self.low) / self.width) as usize;
         let Some(taken) = self.taken.get_mut(stretch).filter(|t| **t < PER_STRETCH) else { return };
-        if self.picked.len() >= self.limit || !self.traces.insert(*id) {
+        if !self.traces.insert(*id) {
             return;
         }
         *taken += 1;

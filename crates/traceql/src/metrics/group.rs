@@ -1,20 +1,20 @@
 //! rate, count_over_time and the other functions: spans into series by the values of by().
 
-use model::{AnyValue, AttrValues, KeyValue};
+use model::{AnyValue, KeyValue};
 use query::QueryError;
 use rustc_hash::FxHashMap;
 
 use super::cells::{Cells, Kind, bucket_bound, bucket_of};
 use super::exemplars::{Picked, Picker};
 use super::feed::{Inspected, Seen, feed};
+use super::local::{FieldCursor, LocalGroups};
 use super::{Context, NAME, Series, label};
 use crate::ast::{Attribute, Intrinsic, MetricsFn, Pipeline};
 use crate::fold::Number;
-use crate::limits::MAX_GROUP_BY;
 use crate::pipeline::Stages;
 use crate::plan::{Plan, Planner};
 use crate::value::Value;
-use crate::view::{Located, View, index};
+use crate::view::View;
 
 pub(super) fn aggregate(
     pipeline: &Pipeline,
@@ -37,18 +37,19 @@ pub(super) fn aggregate(
         _ => Kind::Count,
     };
     let mut groups =
-        Groups { by, fields: fields.clone(), kind, context, local: FxHashMap::default(), of: 0, global: FxHashMap::default(), all: vec![] };
+        Groups { by, fields: fields.clone(), kind, context, local: LocalGroups::default(), global: FxHashMap::default(), all: vec![] };
     if by.is_empty() && kind == Kind::Count {
         groups.add(vec![])?;
     }
     let mut picker = Picker::new(context.exemplars, context.grid.bounds());
     let read: Vec<usize> = fields.iter().copied().chain(over).collect();
     let duration = over.is_some_and(|f| plan.fields.get(f) == Some(&Attribute::Intrinsic(Intrinsic::Duration)));
+    let mut numbers = Numbers::default();
     feed(&stages, &plan, &read, context, seen, &mut |span: Seen| {
         let value = match over {
             None => None,
             Some(_) if duration => Some(Number::Duration(span.view.batch.duration(span.row).min(i64::MAX as u64) as i64)),
-            Some(f) => match span.view.value(f, span.row, span.trace).number() {
+            Some(f) => match numbers.of(&span, f) {
                 Some(n) => Some(n),
                 None => return Ok(()),
             },
@@ -75,6 +76,28 @@ pub(super) fn aggregate(
     })?;
     let durations = over.and_then(|f| plan.fields.get(f)).is_some_and(is_duration);
     Ok(groups.finish(function, &plan, durations, picker.picked))
+}
+
+/// Looks up the aggregated field.
+#[derive(Default)]
+struct Numbers {
+    /// address of the batch that the cursor is of
+    batch: usize,
+    cursor: FieldCursor,
+}
+
+impl Numbers {
+    fn of(&mut self, span: &Seen, field: usize) -> Option<Number> {
+        let batch = std::sync::Arc::as_ptr(&span.view.batch) as usize;
+        if self.batch != batch {
+            self.batch = batch;
+            self.cursor.reset();
+        }
+        match self.cursor.number(span.view, field, span.row) {
+            Some(known) => known,
+            None => span.view.value(field, span.row, span.trace).number(),
+        }
+    }
 }
 
 /// Durations count in seconds.
@@ -107,18 +130,12 @@ struct Group {
     cells: Cells,
 }
 
-/// A by() value within one batch: what kind of number it is and the number.
-type LocalKey = [(u8, u64); MAX_GROUP_BY];
-
 struct Groups<'a> {
     by: &'a [Attribute],
     fields: Vec<usize>,
     kind: Kind,
     context: &'a Context<'a>,
-    /// groups by the codes of one batch, so that texts are looked at once per batch
-    local: FxHashMap<LocalKey, usize>,
-    /// address of the batch that `local` is of
-    of: usize,
+    local: LocalGroups,
     global: FxHashMap<String, usize>,
     all: Vec<Group>,
 }
@@ -129,25 +146,13 @@ impl Groups<'_> {
         if self.fields.is_empty() {
             return if self.all.is_empty() { self.add(vec![]) } else { Ok(0) };
         }
-        let batch = std::sync::Arc::as_ptr(&span.view.batch) as usize;
-        if self.of != batch {
-            self.local.clear();
-            self.of = batch;
+        let key = self.local.key(span.view, &self.fields, span.row);
+        if let Some(group) = key.and_then(|k| self.local.get(&k)) {
+            return Ok(group);
         }
-        let mut key: LocalKey = [(0, 0); MAX_GROUP_BY];
-        let mut cheap = true;
-        for (slot, field) in key.iter_mut().zip(&self.fields) {
-            match local_key(span.view, *field, span.row) {
-                Some(k) => *slot = k,
-                None => cheap = false,
-            }
-        }
-        if cheap && let Some(group) = self.local.get(&key) {
-            return Ok(*group);
-        }
-        let render = |f: &usize| Some(span.view.value(*f, span.row, span.trace)).filter(|v| !v.is_nil()).map(|v| v.render());
+        let render = |f: &usize| rendered(&span.view.value(*f, span.row, span.trace));
         let group = self.add(self.fields.iter().map(render).collect())?;
-        if cheap {
+        if let Some(key) = key {
             self.local.insert(key, group);
         }
         Ok(group)
@@ -225,44 +230,6 @@ fn with(labels: &[KeyValue], key: &str, value: f64) -> Vec<KeyValue> {
     let mut out = labels.to_vec();
     out.push(KeyValue::new(key, AnyValue::Double(value)));
     out
-}
-
-/// A field's value as a number that is only good within its batch; `None` where that is not cheap.
-fn local_key(view: &View, field: usize, row: usize) -> Option<(u8, u64)> {
-    let b = &view.batch;
-    let of_span = |columns: &[usize]| {
-        for c in columns {
-            let Some(column) = b.attrs.get(*c) else { continue };
-            if let Some(e) = column.entries(row).next() {
-                return match &column.values {
-                    AttrValues::Str(v) => v.get(e).map(|c| (1, u64::from(*c))),
-                    AttrValues::Int(v) => v.get(e).map(|i| (2, *i as u64)),
-                    AttrValues::Float(v) => v.get(e).map(|f| (3, f.to_bits())),
-                    AttrValues::Bool(v) => v.get(e).map(|b| (4, u64::from(*b))),
-                    AttrValues::Other(_) => None,
-                };
-            }
-        }
-        Some((0, 0))
-    };
-    match view.fields.get(field)? {
-        Located::Span(columns) => of_span(columns),
-        Located::Resource(_) => Some((5, index(&b.resource, row) as u64)),
-        Located::Any(columns, _) => match of_span(columns)? {
-            (0, _) => Some((5, index(&b.resource, row) as u64)),
-            found => Some(found),
-        },
-        Located::Scope(_) => Some((6, index(&b.scope, row) as u64)),
-        Located::Intrinsic(i) => match i {
-            Intrinsic::Name => b.name.get(row).map(|c| (1, u64::from(*c))),
-            Intrinsic::StatusMessage => b.status_message.get(row).map(|c| (1, u64::from(*c))),
-            Intrinsic::Kind => b.kind.get(row).map(|k| (7, u64::from(*k))),
-            Intrinsic::Status => b.status.get(row).map(|s| (8, u64::from(*s))),
-            Intrinsic::InstrumentationName | Intrinsic::InstrumentationVersion => Some((6, index(&b.scope, row) as u64)),
-            _ => None,
-        },
-        Located::Item(..) => None,
-    }
 }
 
 /// A value of a span as text labels carry it; shared with compare().

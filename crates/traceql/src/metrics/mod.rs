@@ -6,6 +6,7 @@ mod exemplars;
 mod feed;
 mod grid;
 mod group;
+mod local;
 mod math;
 mod second;
 
