@@ -60,12 +60,15 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
+    /// The next bits, left-aligned; at least 57 of them are valid.
     #[inline]
-    pub fn bit(&mut self) -> bool {
-        let byte = self.bytes.get(self.at >> 3).copied().unwrap_or(0);
-        let bit = byte >> (7 - (self.at & 7)) & 1;
-        self.at += 1;
-        bit == 1
+    pub fn peek(&self) -> u64 {
+        self.word(self.at >> 3) << (self.at & 7)
+    }
+
+    #[inline]
+    pub fn skip(&mut self, n: u32) {
+        self.at += n as usize;
     }
 
     /// n <= 64
@@ -78,9 +81,9 @@ impl<'a> BitReader<'a> {
         if n == 0 {
             return 0;
         }
-        let (byte, shift) = (self.at >> 3, (self.at & 7) as u32);
-        self.at += n as usize;
-        (self.word(byte) << shift) >> (64 - n)
+        let bits = self.peek() >> (64 - n);
+        self.skip(n);
+        bits
     }
 
     #[inline]
@@ -107,11 +110,7 @@ mod tests {
             let mut r = BitReader::new(w.bytes());
             for (v, n) in items {
                 let expect = if n == 64 { v } else { v & ((1u64 << n) - 1) };
-                if n == 1 {
-                    prop_assert_eq!(u64::from(r.bit()), expect);
-                } else {
-                    prop_assert_eq!(r.read(n), expect);
-                }
+                prop_assert_eq!(r.read(n), expect);
             }
             prop_assert_eq!(r.read(8), 0);
         }

@@ -280,42 +280,58 @@ impl<'a> FloatReader<'a> {
         }
         self.delta = self.delta.wrapping_add(self.dod());
         self.t = self.t.wrapping_add(self.delta);
-        if self.bits.bit() {
-            if self.bits.bit() {
-                self.leading = self.bits.read(5) as u32;
-                self.width = self.bits.read(6) as u32 + 1;
-            }
-            let shift = 64u32.saturating_sub(self.leading + self.width);
-            self.v ^= self.bits.read(self.width) << shift;
-        }
-        if self.with_st && self.bits.bit() {
+        self.value();
+        if self.with_st && self.bits.read(1) == 1 {
             self.st = self.bits.read(64) as i64;
         }
         (self.t, f64::from_bits(self.v), self.st)
     }
 
     #[inline]
-    fn dod(&mut self) -> i64 {
-        if !self.bits.bit() {
-            return 0;
+    fn value(&mut self) {
+        let next = self.bits.peek();
+        match next >> 62 {
+            0b00 | 0b01 => self.bits.skip(1),
+            0b10 => {
+                self.bits.skip(2);
+                self.xor();
+            }
+            _ => {
+                self.leading = (next >> 57) as u32 & 31;
+                self.width = (next >> 51) as u32 & 63;
+                self.width += 1;
+                self.bits.skip(13);
+                self.xor();
+            }
         }
-        let width = match self.ones_up_to_3() {
-            0 => 8,
-            1 => 14,
-            2 => 20,
-            _ => 64,
-        };
-        let raw = self.bits.read(width);
-        // Sign extension.
-        ((raw << (64 - width)) as i64) >> (64 - width)
     }
 
-    fn ones_up_to_3(&mut self) -> u32 {
-        let mut n = 0;
-        while n < 3 && self.bits.bit() {
-            n += 1;
-        }
-        n
+    #[inline]
+    fn xor(&mut self) {
+        let shift = 64u32.saturating_sub(self.leading + self.width);
+        self.v ^= self.bits.read(self.width) << shift;
+    }
+
+    #[inline]
+    fn dod(&mut self) -> i64 {
+        let next = self.bits.peek();
+        let width = match next.leading_ones() {
+            0 => {
+                self.bits.skip(1);
+                return 0;
+            }
+            1 => 8,
+            2 => 14,
+            3 => 20,
+            _ => {
+                self.bits.skip(4);
+                return self.bits.read(64) as i64;
+            }
+        };
+        let prefix = next.leading_ones() + 1;
+        self.bits.skip(prefix + width);
+        // Sign extension.
+        ((next << prefix) as i64) >> (64 - width)
     }
 }
 

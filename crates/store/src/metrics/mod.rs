@@ -186,26 +186,36 @@ impl MetricHead {
             if n % 1024 == 0 {
                 budget.check()?;
             }
-            if index.get(id).is_some_and(|s| s.overlaps(snapshot, range.0, range.1)) {
+            if index.get(id).is_some_and(|s| s.overlaps(snapshot, range.0, range.1).is_some()) {
                 out.insert(id);
             }
         }
         Ok(out)
     }
 
-    /// The matching series with data in the range, sorted by labels.
+    /// The matching series with data in the range, sorted by labels, and whether each has histograms.
     pub fn select(
         &self,
         sets: &[Vec<Matcher>],
         range: (i64, i64),
         snapshot: u64,
         budget: &Budget,
-    ) -> Result<Vec<Arc<MemSeries>>, QueryError> {
+    ) -> Result<Vec<(Arc<MemSeries>, bool)>, QueryError> {
         let index = read(&self.index);
-        let live = self.live(&index, index.matching_any(sets), range, snapshot, budget)?;
-        let mut ids: Vec<u32> = live.iter().collect();
+        let mut ids: Vec<u32> = index.matching_any(sets).iter().collect();
         index.sort(&mut ids);
-        Ok(ids.iter().filter_map(|id| index.get(*id).cloned()).collect())
+        let mut out = vec![];
+        for (n, id) in ids.into_iter().enumerate() {
+            if n % 1024 == 0 {
+                budget.check()?;
+            }
+            if let Some(s) = index.get(id)
+                && let Some(histograms) = s.overlaps(snapshot, range.0, range.1)
+            {
+                out.push((s.clone(), histograms));
+            }
+        }
+        Ok(out)
     }
 
     pub fn label_names(&self, sets: &[Vec<Matcher>], range: (i64, i64), snapshot: u64, budget: &Budget) -> Result<Vec<String>, QueryError> {

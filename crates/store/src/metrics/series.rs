@@ -96,24 +96,16 @@ impl MemSeries {
         (data.newest_time(), data.newest_value())
     }
 
-    /// Whether a chunk or sample that the snapshot sees may lie in the range.
-    pub fn overlaps(&self, snapshot: u64, min_t: i64, max_t: i64) -> bool {
-        self.lock().overlaps(snapshot, min_t, max_t)
+    /// Whether a chunk or sample that the snapshot sees may lie in the range, and if so whether the series has histograms.
+    pub fn overlaps(&self, snapshot: u64, min_t: i64, max_t: i64) -> Option<bool> {
+        let data = self.lock();
+        data.overlaps(snapshot, min_t, max_t).then(|| data.has_histograms())
     }
 
     /// Appends the samples of the range that the snapshot sees.
     pub fn read(&self, snapshot: u64, min_t: i64, max_t: i64, out: &mut SeriesBuf) {
         let view = self.lock().view(snapshot, min_t, max_t);
         view.read(min_t, max_t, out);
-    }
-
-    pub fn has_histograms(&self) -> bool {
-        let data = self.lock();
-        data.chunks.iter().any(Chunk::is_histograms)
-            || data
-                .extra
-                .as_ref()
-                .is_some_and(|x| !x.open_histograms.is_empty() || x.late.iter().any(|p| matches!(p.value, Value::Histogram(_))))
     }
 
     /// Drops chunks that end before `cutoff`. Answers the freed bytes, the dropped samples, and whether nothing is left.
@@ -362,6 +354,11 @@ impl Data {
         let sealed: u32 = self.chunks.iter().map(|c| c.count).sum();
         open.is_some_and(|(from, to)| sealed < visible && from <= max_t && min_t <= to)
             || self.late().iter().take(late).any(|p| min_t <= p.t && p.t <= max_t)
+    }
+
+    fn has_histograms(&self) -> bool {
+        let late = |x: &Extra| !x.open_histograms.is_empty() || x.late.iter().any(|p| matches!(p.value, Value::Histogram(_)));
+        self.extra.as_ref().is_some_and(|x| late(x)) || self.chunks.iter().any(Chunk::is_histograms)
     }
 
     /// What is needed to read a range, so that decoding happens without the lock.

@@ -38,9 +38,8 @@ impl MetricSource for Snapshot {
     fn select(&self, s: &Selector<'_>, budget: &Budget) -> Result<Vec<Arc<dyn Series>>, QueryError> {
         let mut out: Vec<Arc<dyn Series>> = vec![];
         for asked in self.asked(&[s.matchers.to_vec()]) {
-            for series in asked.view.metrics.select(&asked.sets, (s.min_t, s.max_t), self.reader.sequence, budget)? {
+            for (series, histograms) in asked.view.metrics.select(&asked.sets, (s.min_t, s.max_t), self.reader.sequence, budget)? {
                 let tagged = asked.tag.map(|t| tag_labels(&series.labels, t));
-                let histograms = series.has_histograms();
                 out.push(Arc::new(SeriesView { tagged, series, reader: self.reader.clone(), histograms }));
             }
         }
@@ -81,7 +80,7 @@ impl MetricSource for Snapshot {
         let mut out = vec![];
         for asked in self.asked(q.matcher_sets) {
             let found = asked.view.metrics.select(&asked.sets, (q.min_t, q.max_t), self.reader.sequence, budget)?;
-            out.extend(found.iter().map(|s| match asked.tag {
+            out.extend(found.iter().map(|(s, _)| match asked.tag {
                 Some(t) => tag_labels(&s.labels, t),
                 None => s.labels.clone(),
             }));
