@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use api::{Backend, Params, read_tenants};
+use api::{Backend, Params, Profile, read_tenants, write_tenant};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Request, header};
-use model::{Matcher, Tenant};
+use model::{BadTenant, Matcher, Tenant};
 use query::{Budget, QueryError};
 use rustc_hash::FxHashMap;
 use store::Snapshot;
@@ -49,7 +49,7 @@ pub struct Ask {
 impl Ask {
     pub async fn read(face: &Arc<Face>, req: Request<Body>) -> Result<Ask, ApiError> {
         let headers = req.headers().clone();
-        let tenants = read_tenants(&headers)?;
+        let tenants = readers(&headers)?;
         let params = Params::read(req).await?;
         Ok(Ask { face: face.clone(), params, headers, tenants, now: face.now(), started: Instant::now() })
     }
@@ -70,10 +70,15 @@ impl Ask {
         self.face.backend.budget(None)
     }
 
-    /// Whether a comma-separated header holds a word.
-    pub fn header_holds(&self, name: &str, word: &str) -> bool {
-        let values = self.headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-        values.flat_map(|v| v.split(',')).any(|w| w.trim() == word)
+    /// The words of `X-Loki-Response-Encoding-Flags`.
+    pub fn encoding_flags(&self) -> Vec<String> {
+        let values = self.headers.get_all("x-loki-response-encoding-flags").iter().filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Whether stages that Loki does not have are understood: not where everything is to be as shipped.
+    pub fn extensions(&self) -> bool {
+        self.face.backend.settings.profile != Profile::Stock
     }
 
     /// Logs Drilldown says so in its query tags.
@@ -81,6 +86,25 @@ impl Ask {
         let tags = self.headers.get("x-query-tags").and_then(|v| v.to_str().ok()).unwrap_or("");
         tags.split(',').any(|t| t.rsplit('=').next().is_some_and(|v| v.trim().eq_ignore_ascii_case("grafana-lokiexplore-app")))
     }
+}
+
+/// What Loki calls its only tenant while authentication is off: the one that needs no name here.
+const LOKI_SINGLE_TENANT: &str = "fake";
+
+fn own_name(t: Tenant) -> Tenant {
+    if t.as_str() == LOKI_SINGLE_TENANT { Tenant::anonymous() } else { t }
+}
+
+fn readers(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
+    let mut all: Vec<Tenant> = read_tenants(headers)?.into_iter().map(own_name).collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// The tenant of a push.
+pub fn writer(headers: &HeaderMap) -> Result<Tenant, BadTenant> {
+    write_tenant(headers).map(own_name)
 }
 
 /// A bare selector; "" and `{}` select everything.

@@ -22,6 +22,8 @@ use std::sync::Arc;
 use api::Backend;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use face::Face;
 
@@ -55,7 +57,9 @@ pub fn router(backend: Arc<Backend>) -> Router {
         .route("/api/prom/push", post(push::push))
         .route("/otlp/v1/logs", post(push::push_otlp))
         .route("/loki/otlp/v1/logs", post(push::push_otlp));
-    read.merge(write).merge(status_routes()).merge(rule_routes()).fallback(not_found).with_state(face)
+    // Loki compresses by default; Grafana's client asks for it. Small answers are not worth it.
+    let gzip = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(limits::MIN_GZIP_BYTES));
+    read.merge(write).merge(status_routes()).merge(rule_routes()).fallback(not_found).layer(gzip).with_state(face)
 }
 
 async fn not_found() -> error::ApiError {

@@ -101,3 +101,6 @@ pub const RATE_BURST_BYTES: u64 = 6 << 20;
 
 /// Messages that wait for a slow tail reader; further lines are told as dropped.
 pub const TAIL_QUEUE: usize = 10;
+
+/// Bytes of an answer from which it is compressed for clients that accept gzip.
+pub const MIN_GZIP_BYTES: u16 = 1_024;

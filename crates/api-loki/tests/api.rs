@@ -183,7 +183,7 @@ fn pushes_are_kept_in_part_and_answered_in_words() {
         "POST /otlp/v1/logs",
         &[("content-type", "text/plain")],
         "{}",
-        "400 \u{12}Rcontent type: text/plain, is not supported; send application/x-protobuf or application/json",
+        "400 \u{12}[content type: text/plain, is not supported; send application/x-protobuf or application/json",
     );
 }
 
@@ -202,4 +202,19 @@ fn what_the_server_says_of_itself() {
         let answer = runtime.block_on(s.ask("GET", uri, &[], ""));
         assert!(answer.starts_with("200 ") && answer.contains(part), "{uri}: {answer}");
     }
+}
+
+#[test]
+fn large_answers_are_compressed_for_those_who_ask() {
+    let s = Server::filled();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let coding = |uri: &str, accept: &'static str| {
+        let req = Request::get(uri).header("accept-encoding", accept).body(Body::empty()).unwrap();
+        let answer = runtime.block_on(s.0.clone().oneshot(req)).unwrap();
+        answer.headers().get("content-encoding").map(|v| v.to_str().unwrap().to_owned())
+    };
+    let large = format!("/loki/api/v1/query_range?{RANGE}&query=%7Bapp%3D~%22.%2B%22%7D");
+    assert_eq!(coding(&large, "gzip").as_deref(), Some("gzip"));
+    assert_eq!(coding(&large, "identity"), None);
+    assert_eq!(coding(&format!("/loki/api/v1/labels?{RANGE}"), "gzip"), None);
 }

@@ -20,19 +20,17 @@ const DETECTED_LEVEL: &str = "detected_level";
 #[derive(Debug, Default)]
 pub struct Built {
     pub batch: LogBatch,
-    /// lines refused
-    pub refused: u64,
     /// what was wrong, as the answer's body; "" = nothing
     pub errors: String,
 }
 
 /// `now` in Unix nanoseconds.
 pub fn build(streams: &[Stream<'_>], now: i64) -> Built {
-    let mut b = Builder { now, rows: LogBatchBuilder::default(), errors: Errors::default(), refused: 0, pairs: vec![] };
+    let mut b = Builder { now, rows: LogBatchBuilder::default(), errors: Errors::default(), pairs: vec![] };
     for s in streams.iter().filter(|s| !s.entries.is_empty()) {
         b.stream(s);
     }
-    Built { batch: b.rows.finish(), refused: b.refused, errors: b.errors.text() }
+    Built { batch: b.rows.finish(), errors: b.errors.text() }
 }
 
 /// Bytes that the tenant's rate limit counts: lines and their metadata, and how many lines.
@@ -46,7 +44,6 @@ struct Builder {
     now: i64,
     rows: LogBatchBuilder,
     errors: Errors,
-    refused: u64,
     /// the entry's metadata as codes, reused
     pairs: Vec<(u32, u32)>,
 }
@@ -56,7 +53,6 @@ impl Builder {
         let labels = match s.labels.as_ref().map_err(Clone::clone).and_then(|pairs| stream_labels(pairs)) {
             Ok(l) => l,
             Err(e) => {
-                self.refused += s.entries.len() as u64;
                 return self.errors.add(e);
             }
         };
@@ -69,7 +65,6 @@ impl Builder {
             }
             last = Some(e);
             if let Err(text) = self.entry(&labels, e, &mut index) {
-                self.refused += 1;
                 self.errors.add(text);
             }
         }
@@ -212,7 +207,7 @@ mod tests {
             })
             .collect();
         if !built.errors.is_empty() {
-            out.push(format!("refused {}: {}", built.refused, built.errors));
+            out.push(format!("refused: {}", built.errors));
         }
         assert_eq!(out.join("\n"), want);
     }
@@ -246,26 +241,23 @@ mod tests {
         check(
             r#"{"stream":{"job":"p"},"values":[["1","before"],["4102444800000000000","2100"]]},{"stream":{"1a":"x"},"values":[["1","x"],["2","x"]]}"#,
             "{job=\"p\", service_name=\"p\"} 1 \"before\" detected_level=unknown\n\
-             refused 3: 1 errors like: entry for stream '{job=\"p\", service_name=\"p\"}' has timestamp too new: 2100-01-01T00:00:00Z; 1 errors like: couldn't parse labels: \
+             refused: 1 errors like: entry for stream '{job=\"p\", service_name=\"p\"}' has timestamp too new: 2100-01-01T00:00:00Z; 1 errors like: couldn't parse labels: \
              label name \"1a\" holds characters other than letters, digits and underscores, or starts with a digit",
         );
         let labels: Vec<String> = (0..16).map(|i| format!("\"l{i:02}\":\"x\"")).collect();
         let shown: Vec<String> = (0..16).map(|i| format!("l{i:02}=\"x\"")).collect();
         check(
             &format!(r#"{{"stream":{{{}}},"values":[["1","x"]]}}"#, labels.join(",")),
-            &format!(
-                "refused 1: entry for stream '{{{}, service_name=\"unknown_service\"}}' has 16 label names; limit 15",
-                shown.join(", ")
-            ),
+            &format!("refused: entry for stream '{{{}, service_name=\"unknown_service\"}}' has 16 label names; limit 15", shown.join(", ")),
         );
         let line = "x".repeat(262_145);
         check(
             &format!(r#"{{"stream":{{"job":"l"}},"values":[["1","{line}"]]}}"#),
-            "refused 1: max entry size '262144' bytes exceeded for stream '{job=\"l\", service_name=\"l\"}' while adding an entry with length '262145' bytes",
+            "refused: max entry size '262144' bytes exceeded for stream '{job=\"l\", service_name=\"l\"}' while adding an entry with length '262145' bytes",
         );
         check(
             r#"{"stream":{"job":"u"},"values":[["1","x",{"___":"v"}],["2","y"]]},{"stream":{"job":"d","job":"e"},"values":[["1","x"]]}"#,
-            "{job=\"u\", service_name=\"u\"} 2 \"y\" detected_level=unknown\nrefused 2: \
+            "{job=\"u\", service_name=\"u\"} 2 \"y\" detected_level=unknown\nrefused: \
              1 errors like: stream '{job=\"u\", service_name=\"u\"}' has structured metadata with an invalid name: the attribute name \"___\" has no character \
              that a label name can have; 1 errors like: stream '{job=\"e\", service_name=\"d\"}' has duplicate label name: 'job'",
         );

@@ -11,7 +11,6 @@ mod request;
 
 use std::sync::Arc;
 
-use api::write_tenant;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +22,7 @@ pub use otlp_logs::push_otlp;
 pub use rate::RateLimit;
 
 use crate::error::ApiError;
-use crate::face::Face;
+use crate::face::{Face, writer};
 use body::{Encoding, Format};
 
 /// POST /loki/api/v1/push and /api/prom/push: 204, or what was refused.
@@ -66,7 +65,7 @@ impl From<AppendError> for Refusal {
 }
 
 async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(), Refusal> {
-    let tenant = write_tenant(req.headers()).map_err(ApiError::from)?;
+    let tenant = writer(req.headers()).map_err(ApiError::from)?;
     let format = Format::of(req.headers())?;
     let encoding = Encoding::of(req.headers())?;
     let bytes = body::read(req.into_body()).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::write_tenant;
+use api::{Outcome, Signal, Transport};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use store::{Raw, Write};
 use super::body::{self, Encoding};
 use super::{Refusal, header_text};
 use crate::error::ApiError;
-use crate::face::Face;
+use crate::face::{Face, writer};
 
 /// 200 with an ExportLogsServiceResponse in the request's type (Loki answers 204, which some exporters log as a failure).
 pub async fn push_otlp(State(face): State<Arc<Face>>, req: Request<Body>) -> Response {
@@ -32,7 +32,7 @@ pub async fn push_otlp(State(face): State<Arc<Face>>, req: Request<Body>) -> Res
 }
 
 async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(&'static str, Vec<u8>), Refusal> {
-    let tenant = write_tenant(req.headers()).map_err(ApiError::from)?;
+    let tenant = writer(req.headers()).map_err(ApiError::from)?;
     let media = header_text(req.headers(), header::CONTENT_TYPE).split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let (encoding, stored_as, content_type) = match media.as_str() {
         "application/x-protobuf" => (otlp::Encoding::Proto, store::Encoding::OtlpProto, "application/x-protobuf"),
@@ -56,9 +56,12 @@ async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(&'static str, V
     });
     let (plain, decoded) =
         work.await.map_err(|e| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("the request could not be read: {e}")))??;
+    let metrics = &face.backend.metrics;
+    metrics.received(Signal::LogRecords, Transport::Http, Outcome::Refused, decoded.rejected);
     if decoded.items > 0 {
         let raw = Raw::Encoded { signal: store::Signal::Logs, encoding: stored_as, bytes: plain };
         face.backend.ingest.write(Write { tenant, batch: Batch::Logs(Arc::new(decoded.batch)), raw, received_ns: now }).await?;
+        metrics.received(Signal::LogRecords, Transport::Http, Outcome::Accepted, decoded.items);
     }
     Ok((content_type, otlp::export_response(otlp::Signal::Logs, encoding, decoded.rejected, &decoded.message)))
 }

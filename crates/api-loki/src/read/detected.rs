@@ -70,7 +70,7 @@ pub async fn values(State(face): State<Arc<Face>>, Path(name): Path<String>, req
 
 /// The fields of the newest lines of the query, and how many of them (or of the one field's values) were asked for.
 async fn detect(ask: &Ask, only: Option<String>) -> Result<(Vec<Field>, usize), ApiError> {
-    let q = LogQuery::parse(query_text(&ask.params)?, ask.now)?;
+    let q = LogQuery::parse(query_text(&ask.params)?, ask.extensions(), ask.now)?;
     let b = bounds(&ask.params, ask.now)?;
     let lines = count(&ask.params, &["line_limit"], DEFAULT_FIELD_LINES)?.min(MAX_ENTRIES);
     let limit = count(&ask.params, &["limit", "field_limit"], DEFAULT_FIELDS)?;

@@ -82,10 +82,6 @@ impl Drain {
         (out, c.count)
     }
 
-    pub fn len(&self) -> usize {
-        self.clusters.len()
-    }
-
     fn path(&mut self, tokens: &[&str], separators: &[&str]) -> Path {
         use std::hash::{Hash, Hasher};
         let mut shape = rustc_hash::FxHasher::default();
@@ -162,7 +158,7 @@ mod tests {
         for l in lines {
             d.add(l);
         }
-        let got: Vec<(String, u64)> = (0..d.len()).map(|i| d.pattern(i)).collect();
+        let got: Vec<(String, u64)> = (0..d.clusters.len()).map(|i| d.pattern(i)).collect();
         assert_eq!(got.iter().map(|(p, n)| (p.as_str(), *n)).collect::<Vec<_>>(), want);
     }
 
@@ -204,6 +200,6 @@ mod tests {
             let word = |k: u32| char::from_u32(0x4e00 + (i * 7 + k) % 5_000).map(String::from).unwrap_or_default();
             d.add(&format!("{} {} {} {}", word(0), word(1), word(2), word(3)));
         }
-        assert!(d.len() <= MAX_PATTERNS);
+        assert!(d.clusters.len() <= MAX_PATTERNS);
     }
 }

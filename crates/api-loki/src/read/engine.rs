@@ -8,9 +8,6 @@ use crate::limits::MAX_SERIES;
 
 pub use logql::{Entry, Value};
 
-/// The stages that Loki lacks (xml, csv) are understood too.
-const FEATURES: Features = Features { extensions: true };
-
 impl From<ParseError> for ApiError {
     fn from(e: ParseError) -> ApiError {
         ApiError::bad(e.to_string())
@@ -35,17 +32,17 @@ pub enum Parsed {
     Metric(MetricQuery),
 }
 
-/// `now` (Unix nanoseconds) is what templates see as the time.
-pub fn parse(text: &str, now: i64) -> Result<Parsed, ApiError> {
-    Ok(match logql::parse(text, &FEATURES)? {
+/// `extensions`: stages that Loki lacks (xml, csv) are understood too. `now` (Unix nanoseconds) is what templates see as the time.
+pub fn parse(text: &str, extensions: bool, now: i64) -> Result<Parsed, ApiError> {
+    Ok(match logql::parse(text, &Features { extensions })? {
         Expr::Log(expr) => Parsed::Logs(LogQuery { expr, now }),
         Expr::Metric(expr) => Parsed::Metric(MetricQuery { expr, now }),
     })
 }
 
 /// The query laid out; the error is Loki's text.
-pub fn format(text: &str) -> Result<String, String> {
-    logql::format_query(text, &FEATURES).map_err(|e| e.to_string())
+pub fn format(text: &str, extensions: bool) -> Result<String, String> {
+    logql::format_query(text, &Features { extensions }).map_err(|e| e.to_string())
 }
 
 /// Which lines of a log query are answered.
@@ -60,8 +57,8 @@ pub struct Cut {
 
 impl LogQuery {
     /// A metric query is refused.
-    pub fn parse(text: &str, now: i64) -> Result<LogQuery, ApiError> {
-        Ok(LogQuery { expr: logql::parse_log(text, &FEATURES)?, now })
+    pub fn parse(text: &str, extensions: bool, now: i64) -> Result<LogQuery, ApiError> {
+        Ok(LogQuery { expr: logql::parse_log(text, &Features { extensions })?, now })
     }
 
     /// The lines in the cut's direction.

@@ -17,7 +17,7 @@ use crate::stats::Stats;
 use crate::time::{parse_timestamp, rfc3339};
 
 use super::engine::{Cut, LogQuery, MetricQuery, Parsed, Value, format as lay_out, parse};
-use super::render::{self, CATEGORIZE, Line};
+use super::render::{self, Line};
 
 /// /loki/api/v1/query_range: lines, or a matrix.
 pub async fn range(State(face): State<Arc<Face>>, req: Request<Body>) -> Result<Response, ApiError> {
@@ -26,7 +26,7 @@ pub async fn range(State(face): State<Arc<Face>>, req: Request<Body>) -> Result<
     let b = bounds(&ask.params, ask.now)?;
     let (limit, direction) = (limit(&ask.params)?, direction(&ask.params)?);
     let (step, interval) = (step(&ask.params, b)?, interval(&ask.params)?);
-    match parse(text, ask.now)? {
+    match parse(text, ask.extensions(), ask.now)? {
         Parsed::Logs(q) => {
             check_entries(limit)?;
             logs(&ask, q, Cut { range: LogRange { start: b.start, end: b.end }, direction, limit, interval }).await
@@ -45,7 +45,7 @@ pub async fn instant(State(face): State<Arc<Face>>, req: Request<Body>) -> Resul
     let time = ask.params.given("time").map_or(Ok(ask.now), parse_timestamp).map_err(ApiError::bad)?;
     limit(&ask.params)?;
     direction(&ask.params)?;
-    match parse(text, ask.now)? {
+    match parse(text, ask.extensions(), ask.now)? {
         Parsed::Logs(_) => {
             Err(ApiError::bad("log queries are not supported as an instant query type, please change your query to a range query type"))
         }
@@ -63,11 +63,11 @@ fn check_entries(limit: usize) -> Result<(), ApiError> {
 
 async fn logs(ask: &Ask, q: LogQuery, cut: Cut) -> Result<Response, ApiError> {
     let budget = ask.budget();
-    let categorize = ask.header_holds("x-loki-response-encoding-flags", CATEGORIZE);
+    let flags = ask.encoding_flags();
     let lines = ask.run(&budget, move |source, budget| q.lines(source, cut, budget)).await?;
     let stats = Stats::of(&budget, lines.len() as u64, ask.started.elapsed());
     let views: Vec<Line<'_>> = lines.iter().map(Line::of).collect();
-    Ok(json_answer(render::streams(&views, categorize, &stats)))
+    Ok(json_answer(render::streams(&views, &flags, &stats)))
 }
 
 async fn metrics(ask: &Ask, q: MetricQuery, grid: TimeGrid, instant: bool) -> Result<Response, ApiError> {
@@ -92,7 +92,7 @@ async fn metrics(ask: &Ask, q: MetricQuery, grid: TimeGrid, instant: bool) -> Re
 pub async fn format(State(face): State<Arc<Face>>, req: Request<Body>) -> Result<Response, ApiError> {
     let ask = Ask::read(&face, req).await?;
     let mut out = String::new();
-    match lay_out(query_text(&ask.params)?) {
+    match lay_out(query_text(&ask.params)?, ask.extensions()) {
         Ok(text) => {
             out.push_str("{\"status\":\"success\",\"data\":");
             json::string(&mut out, &text);
@@ -118,7 +118,7 @@ pub async fn legacy(State(face): State<Arc<Face>>, req: Request<Body>) -> Result
         None => query_text(&ask.params)?.to_owned(),
         Some(re) => format!("{} |~ {:?}", query_text(&ask.params)?, re),
     };
-    let Parsed::Logs(q) = parse(&text, ask.now)? else {
+    let Parsed::Logs(q) = parse(&text, ask.extensions(), ask.now)? else {
         return Err(ApiError::bad("legacy endpoints only support streams result type, current type is matrix"));
     };
     let cut = Cut { range: LogRange { start: b.start, end: b.end }, direction, limit, interval: 0 };

@@ -81,8 +81,10 @@ pub fn stream(out: &mut String, labels: &Labels, lines: &[Line<'_>], categorize:
     out.push('}');
 }
 
-pub fn streams(lines: &[Line<'_>], categorize: bool, stats: &Stats) -> String {
-    let mut out = open(&[], "streams", categorize);
+/// `flags` are the encoding flags of the request: all are named in the answer, known or not.
+pub fn streams(lines: &[Line<'_>], flags: &[String], stats: &Stats) -> String {
+    let categorize = flags.iter().any(|f| f == CATEGORIZE);
+    let mut out = open(&[], "streams", flags);
     json::array(&mut out, group(lines, categorize), |out, (labels, lines)| stream(out, &labels, &lines, categorize));
     close(out, stats)
 }
@@ -93,7 +95,7 @@ where
     S: IntoIterator<Item = (&'a Labels, P)>,
     P: IntoIterator<Item = (i64, f64)>,
 {
-    let mut out = open(warnings, "matrix", false);
+    let mut out = open(warnings, "matrix", &[]);
     json::array(&mut out, series, |out, (labels, samples)| {
         out.push_str("{\"metric\":");
         json::object(out, labels.iter());
@@ -106,7 +108,7 @@ where
 
 /// One sample per series: (labels, Unix nanoseconds, value).
 pub fn vector<'a>(samples: impl IntoIterator<Item = (&'a Labels, i64, f64)>, warnings: &[String], stats: &Stats) -> String {
-    let mut out = open(warnings, "vector", false);
+    let mut out = open(warnings, "vector", &[]);
     json::array(&mut out, samples, |out, (labels, t, v)| {
         out.push_str("{\"metric\":");
         json::object(out, labels.iter());
@@ -118,21 +120,22 @@ pub fn vector<'a>(samples: impl IntoIterator<Item = (&'a Labels, i64, f64)>, war
 }
 
 pub fn scalar(t: i64, value: f64, stats: &Stats) -> String {
-    let mut out = open(&[], "scalar", false);
+    let mut out = open(&[], "scalar", &[]);
     json::sample(&mut out, t, value);
     close(out, stats)
 }
 
 /// Everything before the result. Grafana needs the flags there, not behind it.
-fn open(warnings: &[String], kind: &str, categorize: bool) -> String {
+fn open(warnings: &[String], kind: &str, flags: &[String]) -> String {
     let mut out = String::from("{\"status\":\"success\"");
     if !warnings.is_empty() {
         out.push_str(",\"warnings\":");
         json::array(&mut out, warnings, |out, w| json::string(out, w));
     }
     _ = write!(out, ",\"data\":{{\"resultType\":\"{kind}\"");
-    if categorize {
-        _ = write!(out, ",\"encodingFlags\":[\"{CATEGORIZE}\"]");
+    if !flags.is_empty() {
+        out.push_str(",\"encodingFlags\":");
+        json::array(&mut out, flags, |out, f| json::string(out, f));
     }
     out.push_str(",\"result\":");
     out
@@ -168,21 +171,21 @@ mod tests {
             Line { ts: 2, line: "a2", stream: &a, meta: &meta, parsed: &parsed },
             Line { ts: 1, line: "a1", stream: &a, meta: &none, parsed: &none },
         ];
-        let stats = Stats::default();
+        let (stats, flags) = (Stats::default(), [CATEGORIZE.to_owned()]);
         check(
-            &streams(&lines, false, &stats),
+            &streams(&lines, &[], &stats),
             "{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",\"result\":[{\"stream\":{\"app\":\"a\"},\"values\":[[\"1\",\"a1\"]]},\
              {\"stream\":{\"app\":\"a\",\"id\":\"1\",\"level\":\"x\\\"\"},\"values\":[[\"2\",\"a2\"]]},{\"stream\":{\"app\":\"b\"},\"values\":[[\"3\",\"b3\"]]}]",
         );
         check(
-            &streams(&lines, true, &stats),
+            &streams(&lines, &flags, &stats),
             "{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",\"encodingFlags\":[\"categorize-labels\"],\"result\":[\
              {\"stream\":{\"app\":\"a\"},\"values\":[[\"2\",\"a2\",{\"structuredMetadata\":{\"id\":\"1\"},\"parsed\":{\"level\":\"x\\\"\"}}],[\"1\",\"a1\",{}]]},\
              {\"stream\":{\"app\":\"b\"},\"values\":[[\"3\",\"b3\",{}]]}]",
         );
         check(
-            &streams(&[], true, &stats),
-            r#"{"status":"success","data":{"resultType":"streams","encodingFlags":["categorize-labels"],"result":[]"#,
+            &streams(&[], &["x".to_owned()], &stats),
+            r#"{"status":"success","data":{"resultType":"streams","encodingFlags":["x"],"result":[]"#,
         );
     }
 

@@ -58,7 +58,7 @@ struct Plan {
 
 async fn plan(face: &Arc<Face>, req: Request<Body>) -> Result<Plan, ApiError> {
     let ask = Ask::read(face, req).await?;
-    let query = LogQuery::parse(query_text(&ask.params)?, ask.now)?;
+    let query = LogQuery::parse(query_text(&ask.params)?, ask.extensions(), ask.now)?;
     let seconds = ask.params.given("delay_for").map_or(Ok(0), parse_int).map_err(ApiError::bad)?;
     if !(0..=MAX_TAIL_DELAY_SECONDS).contains(&seconds) {
         return Err(ApiError::bad(format!("delay_for can't be greater than {MAX_TAIL_DELAY_SECONDS}")));
@@ -73,7 +73,7 @@ async fn plan(face: &Arc<Face>, req: Request<Body>) -> Result<Plan, ApiError> {
         start: bounds(&ask.params, ask.now)?.start,
         limit: limit(&ask.params)?.min(MAX_ENTRIES),
         delay: Duration::from_secs(seconds.unsigned_abs()),
-        categorize: ask.header_holds("x-loki-response-encoding-flags", CATEGORIZE),
+        categorize: ask.encoding_flags().iter().any(|f| f == CATEGORIZE),
         _place: Place::take(face, tenant)?,
     })
 }
