@@ -1,8 +1,12 @@
 //! The one place that calls the query engine: texts in, trees, selectors and results out, errors in the API's words.
 
+use std::time::Duration;
+
 use api::Backend;
 use model::Matcher;
-use promql::{Expr, Features};
+use promql::{Expr, Features, Options, QueryResult};
+use query::{Budget, TimeGrid};
+use store::Snapshot;
 
 use crate::error::ApiError;
 
@@ -31,15 +35,32 @@ pub fn selectors<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Vec<Mat
 
 pub use promql::pretty;
 
-/// Evaluates at every time of the grid.
-pub fn evaluate(
-    _backend: &Backend,
-    _source: &store::Snapshot,
-    _budget: &query::Budget,
-    _expr: &Expr,
-    _grid: query::TimeGrid,
-    _instant: bool,
-    _lookback: Option<std::time::Duration>,
-) -> Result<promql::QueryResult, ApiError> {
-    Err(ApiError::new(crate::error::Kind::Internal, "engine"))
+/// When an expression is evaluated, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub enum Times {
+    Instant(i64),
+    Range(TimeGrid),
+}
+
+/// What a query is evaluated with.
+pub struct Evaluation<'a> {
+    pub backend: &'a Backend,
+    pub source: &'a Snapshot,
+    pub budget: &'a Budget,
+    /// how far selectors look back; `None` = as the engine does
+    pub lookback: Option<Duration>,
+}
+
+impl Evaluation<'_> {
+    pub fn run(&self, expr: &Expr, times: Times) -> Result<QueryResult, ApiError> {
+        let mut options = Options { features: features(self.backend), ..Options::default() };
+        if let Some(lookback) = self.lookback {
+            options.lookback_ms = i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX);
+        }
+        let result = match times {
+            Times::Instant(t) => promql::instant(expr, t, self.source, &options, self.budget),
+            Times::Range(grid) => promql::range(expr, grid, self.source, &options, self.budget),
+        };
+        result.map_err(ApiError::from)
+    }
 }

@@ -8,7 +8,7 @@ use store::Snapshot;
 
 use crate::ast;
 use crate::call::{Answer, Call};
-use crate::engine;
+use crate::engine::{self, Evaluation, Times};
 use crate::error::ApiError;
 use crate::json::{push_key, push_str};
 use crate::limits::{MAX_ANNOTATIONS, MAX_POINTS_PER_SERIES};
@@ -33,7 +33,7 @@ pub async fn instant(call: Call) -> Answer {
     let at = call.params.time_or("time", call.backend.now_ms())?;
     let timeout = timeout(&call)?;
     let asked = asked(&call, limit)?;
-    call.read(timeout, move |call, source, budget| evaluate(call, source, budget, asked, TimeGrid::instant(at), true)).await
+    call.read(timeout, move |call, source, budget| evaluate(call, source, budget, asked, Times::Instant(at))).await
 }
 
 /// An expression at every step of a range.
@@ -64,7 +64,7 @@ pub async fn range(call: Call) -> Answer {
         let why = format!("invalid expression type {:?} for range query, must be Scalar or instant Vector", kind.documented());
         return Err(ApiError::parameter("query", why));
     }
-    call.read(timeout, move |call, source, budget| evaluate(call, source, budget, asked, TimeGrid { start, end, step }, false)).await
+    call.read(timeout, move |call, source, budget| evaluate(call, source, budget, asked, Times::Range(TimeGrid { start, end, step }))).await
 }
 
 fn timeout(call: &Call) -> Result<Option<Duration>, ApiError> {
@@ -101,10 +101,10 @@ fn asked(call: &Call, limit: usize) -> Result<Asked, ApiError> {
     })
 }
 
-fn evaluate(call: &Call, source: &Snapshot, budget: &Budget, asked: Asked, grid: TimeGrid, instant: bool) -> Result<Reply, ApiError> {
+fn evaluate(call: &Call, source: &Snapshot, budget: &Budget, asked: Asked, times: Times) -> Result<Reply, ApiError> {
     let queued = asked.received.elapsed();
-    let QueryResult { mut value, annotations, stats } =
-        engine::evaluate(&call.backend, source, budget, &asked.expr, grid, instant, asked.lookback)?;
+    let evaluation = Evaluation { backend: &call.backend, source, budget, lookback: asked.lookback };
+    let QueryResult { mut value, annotations, stats } = evaluation.run(&asked.expr, times)?;
     let took = asked.received.elapsed();
     let (mut warnings, infos) = annotations.texts(&asked.text, MAX_ANNOTATIONS, MAX_ANNOTATIONS);
     warnings.extend(asked.stats_warning);
