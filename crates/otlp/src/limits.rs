@@ -18,6 +18,8 @@ pub const MAX_TARGET_INFO_SAMPLES: usize = 1_000;
 pub const MAX_HISTOGRAM_BUCKETS: usize = 65_536;
 /// Reasons that a partial-success message names, the rest is only counted.
 pub const MAX_REASONS: usize = 5;
+/// Bytes of one such reason; longer ones are cut, so that answers stay small.
+pub const MAX_REASON_BYTES: usize = 400;
 /// Entries of the series cache in all (each holds label sets that the store mostly shares).
 pub const CACHE_ENTRIES: usize = 1 << 18;
 /// Label sets that one entry of the series cache may hold (a histogram point has one per bucket).

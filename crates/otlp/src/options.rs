@@ -237,14 +237,27 @@ pub struct TraceSettings {
     pub max_attribute_bytes: Option<usize>,
 }
 
+impl TraceSettings {
+    /// As Tempo ships.
+    pub fn stock() -> TraceSettings {
+        TraceSettings { max_attribute_bytes: Some(2048) }
+    }
+}
+
 impl Options {
-    pub fn new(metrics: MetricSettings, logs: LogSettings, traces: TraceSettings) -> Options {
+    pub fn new(metrics: MetricSettings, logs: LogSettings) -> Options {
+        Options { inner: Arc::new(Inner { metrics, logs, traces: TraceSettings::default(), cache: SeriesCache::default() }) }
+    }
+
+    /// The same with other settings for spans, and a cache of its own.
+    pub fn with_traces(&self, traces: TraceSettings) -> Options {
+        let (metrics, logs) = (self.inner.metrics.clone(), self.inner.logs.clone());
         Options { inner: Arc::new(Inner { metrics, logs, traces, cache: SeriesCache::default() }) }
     }
 
     /// Every setting as Prometheus, Loki and Tempo ship it (`--profile stock`).
     pub fn stock() -> Options {
-        Options::new(MetricSettings::default(), LogSettings::default(), TraceSettings { max_attribute_bytes: Some(2048) })
+        Options::new(MetricSettings::default(), LogSettings::default()).with_traces(TraceSettings::stock())
     }
 
     pub fn metrics(&self) -> &MetricSettings {
@@ -267,6 +280,6 @@ impl Options {
 impl Default for Options {
     /// The default profile.
     fn default() -> Self {
-        Options::new(MetricSettings::all_in_one(), LogSettings::default(), TraceSettings::default())
+        Options::new(MetricSettings::all_in_one(), LogSettings::default())
     }
 }

@@ -1,6 +1,6 @@
 //! Counts the bad items of a request and keeps the first reasons for the answer.
 
-use crate::limits::MAX_REASONS;
+use crate::limits::{MAX_REASON_BYTES, MAX_REASONS};
 
 /// What goes into `partial_success`.
 #[derive(Debug, Default)]
@@ -23,6 +23,9 @@ impl Partial {
     }
 
     fn note(&mut self, n: u64, reason: &str) {
+        // A reason may quote a name of any length.
+        let end = (0..=MAX_REASON_BYTES.min(reason.len())).rev().find(|i| reason.is_char_boundary(*i)).unwrap_or(0);
+        let reason = &reason[..end];
         if let Some((_, count)) = self.reasons.iter_mut().find(|(r, _)| r == reason) {
             *count += n;
         } else if self.reasons.len() < MAX_REASONS {

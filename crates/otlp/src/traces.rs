@@ -231,3 +231,6 @@ fn cut_all(settings: &TraceSettings, attrs: &mut [KeyValue]) {
 fn small(v: u64, max: u8) -> u8 {
     u8::try_from(v).ok().filter(|v| *v <= max).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::{Encoding, LogAction, LogSettings, MetricSettings, Options, TraceSettings, decode_logs};
+use crate::{Encoding, LogAction, LogSettings, MetricSettings, Options, decode_logs};
 
 fn dump(json: &str, settings: LogSettings) -> String {
-    let options = Options::new(MetricSettings::default(), settings, TraceSettings::default());
+    let options = Options::new(MetricSettings::default(), settings);
     let d = decode_logs(json.as_bytes(), Encoding::Json, &options, 77).unwrap();
     let (b, mut out) = (&d.batch, String::new());
     for row in 0..b.len() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Delta, Encoding, LogSettings, MetricSettings, Options, Promote, Strategy, TraceSettings, decode_metrics};
+use crate::{Delta, Encoding, LogSettings, MetricSettings, Options, Promote, Strategy, decode_metrics};
 
 const RESOURCE: &str = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}},{"key":"service.instance.id","value":{"stringValue":"i"}}]}"#;
 
@@ -51,7 +51,7 @@ fn dump(json: &str, options: &Options) -> String {
 fn stock(change: impl FnOnce(&mut MetricSettings)) -> Options {
     let mut settings = MetricSettings::default();
     change(&mut settings);
-    Options::new(settings, LogSettings::default(), TraceSettings::default())
+    Options::new(settings, LogSettings::default())
 }
 
 fn check_with(options: &Options, metrics: &str, expected: &str) {
