@@ -14,6 +14,8 @@ mod limits;
 mod parse;
 mod plan;
 mod print;
+#[cfg(feature = "script")]
+pub mod script;
 mod span;
 mod value;
 

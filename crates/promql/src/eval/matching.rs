@@ -97,8 +97,8 @@ impl Ev<'_> {
         }
         let mut join = Join { ev: self, b, span, g, swapped, matched: FxHashMap::default(), out: vec![] };
         join.check_one_side(&many, &one, &by_sig)?;
-        // Upstream does not swap the fill values along with the sides of `group_right`.
-        let (m, fill_many, fill_one) = (&b.matching, b.matching.fill_left, b.matching.fill_right);
+        let m = &b.matching;
+        let (fill_many, fill_one) = if swapped { (m.fill_right, m.fill_left) } else { (m.fill_left, m.fill_right) };
         for (row, sig) in many.iter().zip(&many_sigs) {
             let partners = &by_sig[*sig];
             for p in partners {

@@ -33,10 +33,6 @@ pub struct Window<'w> {
 }
 
 impl Window<'_> {
-    pub fn is_empty(&self) -> bool {
-        self.ts.is_empty() && self.hist_ts.is_empty()
-    }
-
     pub fn is_mixed(&self) -> bool {
         !self.ts.is_empty() && !self.hist_ts.is_empty()
     }

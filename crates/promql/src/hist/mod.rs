@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 use model::{BucketSpan, Histogram, ResetHint};
 
 use crate::format::float_g;
+#[cfg(feature = "script")]
+pub use classic::almost_equal;
 pub use classic::{ClassicBucket, classic_fraction, classic_quantile};
 pub use compact::compact;
 pub use merge::{Incompatible, KahanHistogram, Merged, add, reduce_to_schema, sub};
