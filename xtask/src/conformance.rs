@@ -82,7 +82,7 @@ impl Plan<'_> {
     /// An upstream suite through `sim`'s runner.
     fn suite(&self, name: &str) -> Result<Vec<Counted>, String> {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(self.root).args(["run", "--quiet", "--release", "--package", "sim", "--bin", "suites", "--"]).arg(name);
+        cargo.current_dir(self.root).args(["run", "--quiet", "--package", "sim", "--bin", "suites", "--"]).arg(name);
         cargo.arg("--show").arg(&self.show).env("TREFOIL_SHARED", &self.shared).stderr(Stdio::inherit());
         let out = cargo.output().map_err(|e| format!("cargo: {e}"))?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();

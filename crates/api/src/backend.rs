@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use model::{SpanBatch, Tenant};
+use model::{Batch, SpanBatch, Tenant};
 use query::{Budget, BudgetLimits};
 use store::{AppendError, Appended, Snapshot, Store, Write};
 
@@ -73,11 +73,16 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Ingest {
     store: Arc<Store>,
+    spans_hook: Arc<OnceLock<SpansHook>>,
 }
 
 impl Ingest {
     /// Answers once the write is durable (by the sync policy) and visible to every query.
     pub async fn write(&self, write: Write) -> Result<Appended, AppendError> {
+        let spans = match &write.batch {
+            Batch::Spans(batch) if self.spans_hook.get().is_some() => Some((write.tenant.clone(), batch.clone())),
+            _ => None,
+        };
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.store.append(
             write,
@@ -86,12 +91,21 @@ impl Ingest {
                 let _ = sender.send(answer);
             }),
         );
-        receiver.await.unwrap_or_else(|_| Err(AppendError::Closed))
+        let answer = receiver.await.unwrap_or(Err(AppendError::Closed));
+        if let (Ok(_), Some(hook), Some((tenant, batch))) = (&answer, self.spans_hook.get(), spans) {
+            hook(&tenant, &batch);
+        }
+        answer
+    }
+
+    /// Sets who is told of stored spans (the metrics generator); the first one stays.
+    pub fn on_spans(&self, hook: SpansHook) {
+        let _ = self.spans_hook.set(hook);
     }
 }
 
-/// Told of accepted spans; must not block. `false`: it had no room and the spans are left out of the generated metrics.
-pub type SpansHook = Box<dyn Fn(&Tenant, &Arc<SpanBatch>) -> bool + Send + Sync>;
+/// Told of stored spans; must not block.
+pub type SpansHook = Box<dyn Fn(&Tenant, &Arc<SpanBatch>) + Send + Sync>;
 
 /// Shared by all faces as `Arc<Backend>`.
 pub struct Backend {
@@ -103,7 +117,6 @@ pub struct Backend {
     /// how OTLP becomes series and streams; clones share the cache of translated series
     pub otlp: otlp::Options,
     pub started: SystemTime,
-    spans_hook: OnceLock<SpansHook>,
     started_at: Instant,
     ready: AtomicBool,
 }
@@ -111,14 +124,13 @@ pub struct Backend {
 impl Backend {
     pub fn new(store: Arc<Store>, settings: Settings, otlp: otlp::Options) -> Arc<Backend> {
         Arc::new(Backend {
-            ingest: Ingest { store: store.clone() },
+            ingest: Ingest { store: store.clone(), spans_hook: Arc::default() },
             store,
             queries: QueryPool::default(),
             metrics: SelfMetrics::default(),
             settings,
             otlp,
             started: SystemTime::now(),
-            spans_hook: OnceLock::new(),
             started_at: Instant::now(),
             ready: AtomicBool::new(true),
         })
@@ -132,20 +144,6 @@ impl Backend {
     pub fn budget(&self, timeout: Option<Duration>) -> Budget {
         let timeout = timeout.map_or(QUERY_TIMEOUT, |t| t.min(QUERY_TIMEOUT));
         Budget::new(BudgetLimits { memory: MAX_QUERY_MEMORY, samples: MAX_QUERY_SAMPLES, timeout: Some(timeout) })
-    }
-
-    /// Sets who is told of accepted spans (the metrics generator); the first one stays.
-    pub fn on_spans(&self, hook: SpansHook) {
-        let _ = self.spans_hook.set(hook);
-    }
-
-    /// To be called by a receiver for every stored span batch.
-    pub fn spans_stored(&self, tenant: &Tenant, batch: &Arc<SpanBatch>) {
-        if let Some(hook) = self.spans_hook.get()
-            && !hook(tenant, batch)
-        {
-            self.metrics.generator_skipped(batch.len() as u64);
-        }
     }
 
     pub fn uptime(&self) -> Duration {

@@ -41,7 +41,14 @@ pub fn start(backend: &Arc<Backend>) {
 }
 
 fn hook(backend: &Arc<Backend>, sender: SyncSender<Observed>) {
-    backend.on_spans(Box::new(move |tenant, batch| sender.try_send((tenant.clone(), batch.clone())).is_ok()));
+    let weak = Arc::downgrade(backend);
+    backend.ingest.on_spans(Box::new(move |tenant, batch| {
+        if sender.try_send((tenant.clone(), batch.clone())).is_err()
+            && let Some(backend) = weak.upgrade()
+        {
+            backend.metrics.generator_skipped(batch.len() as u64);
+        }
+    }));
 }
 
 /// Takes batches for one period; `false` once no more can come.

@@ -197,7 +197,7 @@ fn otlp_options(config: &Config) -> Result<otlp::Options, StartError> {
     m.keep_identifying_resource_attributes = o.keep_identifying_resource_attributes.unwrap_or(m.keep_identifying_resource_attributes);
     m.convert_histograms_to_nhcb = o.convert_histograms_to_nhcb.unwrap_or(m.convert_histograms_to_nhcb);
     m.promote_scope_metadata = o.promote_scope_metadata.unwrap_or(m.promote_scope_metadata);
-    Ok(otlp::Options::new(m, otlp::LogSettings::default(), traces))
+    Ok(otlp::Options::new(m, otlp::LogSettings::default()).with_traces(traces))
 }
 
 /// A handler's bug answers 500 and is counted; the process and the other requests go on.

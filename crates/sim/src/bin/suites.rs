@@ -1,0 +1,34 @@
+//! `suites [NAME ...] [--show N]`: runs upstream suites over the real store and prints `NAME: N passed, N failed`.
+
+use std::process::ExitCode;
+
+use sim::{Outcome, logql_suite, promql_suite, traceql_suite};
+
+#[expect(clippy::print_stdout, reason = "a command talks to its user")]
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let show = args.iter().position(|a| a == "--show").and_then(|i| args.get(i + 1)).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let named: Vec<&str> = args.iter().map(String::as_str).filter(|a| ["promqltest", "logqltest", "traceql"].contains(a)).collect();
+    let names = if named.is_empty() { vec!["promqltest", "logqltest", "traceql"] } else { named };
+    for name in names {
+        let outcome: Result<Option<Outcome>, String> = match name {
+            "promqltest" => promql_suite::run_all(),
+            "logqltest" => logql_suite::run_all(),
+            _ => traceql_suite::run_all(),
+        };
+        match outcome {
+            Ok(Some(o)) => {
+                for f in o.failures.iter().take(show) {
+                    println!("FAIL {f}");
+                }
+                println!("{name}: {} passed, {} failed", o.passed, o.failures.len());
+            }
+            Ok(None) => println!("skipped {name}: the shared data is missing"),
+            Err(e) => {
+                eprintln!("error: {e}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
