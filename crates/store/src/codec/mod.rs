@@ -13,7 +13,7 @@ mod spans;
 
 use model::Batch;
 
-use bytes::{Reader, Writer};
+pub use bytes::{Read, Reader, Writer};
 
 const VERSION: u8 = 1;
 

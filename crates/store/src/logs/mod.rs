@@ -3,17 +3,18 @@
 mod merge;
 mod part;
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use model::{Labels, LogBatch, Matcher};
 use query::{Budget, Direction, LogPart, LogRange, QueryError, StreamStats};
 use roaring::RoaringBitmap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::index::LabelIndex;
 use crate::tiers;
 use crate::write::Appended;
-use part::{Part, same_entry};
+use part::{Part, entry_hash};
 
 /// Owned by the writer; what queries see is the published `LogView`.
 #[derive(Default)]
@@ -21,6 +22,8 @@ pub struct LogHead {
     index: Arc<RwLock<LabelIndex<Labels>>>,
     /// stream id to the newest time it has
     newest: Vec<i64>,
+    /// stream id to one time and hashes of all its entries: made when a time comes again, so that many equal times stay cheap
+    entries: FxHashMap<u32, (i64, FxHashSet<u128>)>,
     /// in order of arrival
     parts: Vec<Arc<Part>>,
     bytes: u64,
@@ -83,23 +86,41 @@ impl LogHead {
     }
 
     /// Rows that equal an earlier entry (time, line, metadata) of their stream, ascending.
-    fn repeated(&self, batch: &LogBatch, ids: &[u32]) -> Vec<usize> {
+    fn repeated(&mut self, batch: &LogBatch, ids: &[u32]) -> Vec<usize> {
         let mut out = vec![];
         for (s, from, to) in batch.runs() {
             let id = ids[s as usize];
-            let newest = self.newest[id as usize];
-            for row in from..to {
-                let t = batch.ts[row];
-                let here = (from..row).rev().take_while(|i| batch.ts[*i] == t).any(|i| same_entry(batch, i, batch, row));
-                let before = || {
-                    t <= newest && self.parts.iter().rev().any(|p| p.batch.min_ts <= t && t <= p.batch.max_ts && p.contains(id, batch, row))
-                };
-                if here || before() {
-                    out.push(row);
+            let mut at = from;
+            while at < to {
+                let t = batch.ts[at];
+                let end = at + batch.ts[at..to].partition_point(|x| *x == t);
+                // A single row that is newer than its stream can repeat nothing: the usual case, and no hash is made.
+                if end - at > 1 || t <= self.newest[id as usize] {
+                    self.repeated_at(batch, id, at..end, &mut out);
                 }
+                at = end;
             }
         }
         out
+    }
+
+    /// The same for rows of one stream and one time.
+    fn repeated_at(&mut self, batch: &LogBatch, id: u32, rows: Range<usize>, out: &mut Vec<usize>) {
+        let t = batch.ts[rows.start];
+        let known = match self.entries.remove(&id) {
+            Some((at, known)) if at == t => Some(known),
+            _ if t <= self.newest[id as usize] => {
+                let parts = self.parts.iter().filter(|p| p.batch.min_ts <= t && t <= p.batch.max_ts);
+                Some(parts.flat_map(|p| p.rows_at(id, t).map(|row| entry_hash(&p.batch, row))).collect())
+            }
+            _ => None,
+        };
+        let mut known: FxHashSet<u128> = known.unwrap_or_default();
+        if known.is_empty() && rows.len() == 1 {
+            return;
+        }
+        out.extend(rows.filter(|row| !known.insert(entry_hash(batch, *row))));
+        self.entries.insert(id, (t, known));
     }
 
     fn merge(&mut self) {
@@ -124,6 +145,7 @@ impl LogHead {
             keep
         });
         if self.parts.len() < old {
+            self.entries.clear();
             let used = self.parts.iter().fold(RoaringBitmap::new(), |all, p| all | &p.set);
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
             let unused = index.all() - used;

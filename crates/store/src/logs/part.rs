@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::LogBatch;
 use query::LogRange;
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::tiers::Size;
 
@@ -66,18 +67,26 @@ impl Part {
         rows.start + ts.partition_point(|t| *t < range.start)..rows.start + ts.partition_point(|t| *t < range.end)
     }
 
-    /// Whether the stream holds this very entry.
-    pub fn contains(&self, id: u32, other: &LogBatch, row: usize) -> bool {
-        let t = other.ts[row];
-        self.rows_of(id).any(|rows| {
+    /// The rows of a stream (by id) at one time.
+    pub fn rows_at(&self, id: u32, t: i64) -> impl Iterator<Item = usize> + '_ {
+        self.rows_of(id).flat_map(move |rows| {
             let ts = &self.batch.ts[rows.clone()];
-            let (a, b) = (ts.partition_point(|x| *x < t), ts.partition_point(|x| *x <= t));
-            (rows.start + a..rows.start + b).any(|i| same_entry(&self.batch, i, other, row))
+            rows.start + ts.partition_point(|x| *x < t)..rows.start + ts.partition_point(|x| *x <= t)
         })
     }
 }
 
-/// Equal line and metadata; stream and time are the caller's.
-pub fn same_entry(a: &LogBatch, i: usize, b: &LogBatch, j: usize) -> bool {
-    a.body.get(i) == b.body.get(j) && a.meta_codes(i).len() == b.meta_codes(j).len() && a.meta(i).eq(b.meta(j))
+/// Stands for a line and its metadata; long enough that two different entries never share one.
+pub fn entry_hash(batch: &LogBatch, row: usize) -> u128 {
+    if batch.meta_codes(row).is_empty() {
+        return xxh3_128(batch.body.get(row).as_bytes());
+    }
+    let mut h = Xxh3::new();
+    h.update(batch.body.get(row).as_bytes());
+    for text in batch.meta(row).flat_map(|(n, v)| [n, v]) {
+        // No text holds this byte, so pieces cannot run into each other.
+        h.update(&[0xFF]);
+        h.update(text.as_bytes());
+    }
+    h.digest128()
 }

@@ -1,4 +1,4 @@
-//! Compressed runs of samples: delta-of-delta times and XOR values, bit-exact; histograms as a list.
+//! Compressed runs of samples: delta-of-delta times and XOR values, bit-exact.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use model::Histogram;
 use query::SeriesBuf;
 
 use super::bits::{BitReader, BitWriter};
+use super::histograms;
 
 /// One sample of either kind.
 #[derive(Debug, Clone)]
@@ -62,26 +63,42 @@ pub struct Chunk {
 
 #[derive(Debug, Clone)]
 enum Data {
-    Floats { bytes: Arc<[u8]>, with_st: bool },
-    Histograms(Arc<[HistogramPoint]>),
+    Floats {
+        bytes: Arc<[u8]>,
+        with_st: bool,
+    },
+    /// as `histograms::encode` writes them
+    Histograms(Arc<[u8]>),
+    /// of a series' open run
+    OpenHistograms(Arc<[HistogramPoint]>),
 }
 
 pub type HistogramPoint = (i64, i64, Arc<Histogram>);
 
 impl Chunk {
-    pub fn histograms(points: Vec<HistogramPoint>) -> Chunk {
+    pub fn histograms(points: &[HistogramPoint]) -> Chunk {
+        Chunk::of_histograms(points, Data::Histograms(histograms::encode(points).into()))
+    }
+
+    /// Not compressed, for reading what is not sealed yet.
+    pub fn open_histograms(points: &[HistogramPoint]) -> Chunk {
+        Chunk::of_histograms(points, Data::OpenHistograms(points.into()))
+    }
+
+    fn of_histograms(points: &[HistogramPoint], data: Data) -> Chunk {
         let (min_t, max_t) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
-        Chunk { min_t, max_t, count: points.len() as u32, data: Data::Histograms(points.into()) }
+        Chunk { min_t, max_t, count: points.len() as u32, data }
     }
 
     pub fn is_histograms(&self) -> bool {
-        matches!(self.data, Data::Histograms(_))
+        !matches!(self.data, Data::Floats { .. })
     }
 
     pub fn heap_size(&self) -> usize {
         match &self.data {
             Data::Floats { bytes, .. } => bytes.len() + 16,
-            Data::Histograms(points) => points.iter().map(|p| p.2.heap_size() + 40).sum(),
+            Data::Histograms(bytes) => bytes.len() + 16,
+            Data::OpenHistograms(points) => points.iter().map(|p| p.2.heap_size() + 40).sum(),
         }
     }
 
@@ -90,7 +107,13 @@ impl Chunk {
         let visible = visible.min(self.count);
         match &self.data {
             Data::Floats { bytes, with_st } => read_floats(bytes, *with_st, visible, min_t, max_t, out),
-            Data::Histograms(points) => {
+            Data::Histograms(bytes) => histograms::decode(bytes, visible, &mut |t, st, h| {
+                if t >= min_t && t <= max_t {
+                    out.push_histogram(t, Arc::new(h.clone()), st);
+                }
+                t <= max_t
+            }),
+            Data::OpenHistograms(points) => {
                 let visible = points.get(..visible as usize).unwrap_or_default();
                 for (t, st, h) in visible.iter().filter(|p| min_t <= p.0 && p.0 <= max_t) {
                     out.push_histogram(*t, h.clone(), *st);
@@ -105,11 +128,14 @@ impl Chunk {
                 let mut d = FloatReader::new(bytes, *with_st);
                 (0..self.count).map(|_| d.next_sample()).map(|(t, v, st)| Point { t, st, value: Value::Float(v) }).collect()
             }
-            Data::Histograms(points) => {
-                points.iter().map(|(t, st, h)| Point { t: *t, st: *st, value: Value::Histogram(h.clone()) }).collect()
-            }
+            Data::Histograms(bytes) => histogram_points(&histograms::points(bytes, self.count)),
+            Data::OpenHistograms(points) => histogram_points(points),
         }
     }
+}
+
+pub fn histogram_points(points: &[HistogramPoint]) -> Vec<Point> {
+    points.iter().map(|(t, st, h)| Point { t: *t, st: *st, value: Value::Histogram(h.clone()) }).collect()
 }
 
 /// Points ascending in time to chunks of at most `limits::CHUNK_SAMPLES`.
@@ -120,14 +146,14 @@ pub fn chunks_of(points: &[Point]) -> Vec<Chunk> {
         let pieces = run.len().div_ceil(crate::limits::CHUNK_SAMPLES as usize).max(1);
         for piece in run.chunks(run.len().div_ceil(pieces)) {
             let mut w = FloatWriter::default();
-            let mut histograms = vec![];
+            let mut points = vec![];
             for p in piece {
                 match &p.value {
                     Value::Float(v) => w.push(p.t, *v, p.st),
-                    Value::Histogram(h) => histograms.push((p.t, p.st, h.clone())),
+                    Value::Histogram(h) => points.push((p.t, p.st, h.clone())),
                 }
             }
-            out.push(if histograms.is_empty() { w.seal() } else { Chunk::histograms(histograms) });
+            out.push(if points.is_empty() { w.seal() } else { Chunk::histograms(&points) });
         }
     }
     out

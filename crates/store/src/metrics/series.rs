@@ -6,7 +6,7 @@ use model::Labels;
 use query::SeriesBuf;
 use rustc_hash::FxHashMap;
 
-use super::chunk::{Chunk, FloatWriter, HistogramPoint, Point, Value, chunks_of};
+use super::chunk::{Chunk, FloatWriter, HistogramPoint, Point, Value, chunks_of, histogram_points};
 use crate::index::Labelled;
 use crate::limits;
 use crate::write::Reason;
@@ -242,7 +242,7 @@ impl Data {
             if points.is_empty() {
                 return;
             }
-            Chunk::histograms(points)
+            Chunk::histograms(&points)
         };
         self.sealed_bytes = self.sealed_bytes.saturating_add(chunk.heap_size() as u32);
         self.chunks.reserve_exact(1);
@@ -380,7 +380,7 @@ impl Data {
         let histograms = self.open_histograms();
         if visible > 0 && !histograms.is_empty() {
             let seen = histograms.get(..visible as usize).unwrap_or(histograms);
-            chunks.push((Chunk::histograms(seen.to_vec()), visible));
+            chunks.push((Chunk::open_histograms(seen), visible));
         }
         let in_range = |p: &&Point| min_t <= p.t && p.t <= max_t;
         View { chunks, late: self.late().iter().take(late).filter(in_range).cloned().collect() }
@@ -411,10 +411,6 @@ impl Data {
         }
         samples
     }
-}
-
-fn histogram_points(points: &[HistogramPoint]) -> Vec<Point> {
-    points.iter().map(|(t, st, h)| Point { t: *t, st: *st, value: Value::Histogram(h.clone()) }).collect()
 }
 
 struct View {
