@@ -4,6 +4,24 @@ use std::fmt::Write as _;
 
 use model::Labels;
 
+/// Where bytes that are no UTF-8 stand in a string: `\xff` in a query becomes the character at this number plus 0xff.
+const RAW_BYTES: u32 = 0x10_ff00;
+
+/// The text of bytes; those that are no UTF-8 become private characters that `quote` shows as bytes again.
+pub fn text_of_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().filter_map(|b| char::from_u32(RAW_BYTES + u32::from(*b))));
+    }
+    out
+}
+
+/// Any text but the empty one is a label name, as long as it is UTF-8.
+pub fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| (RAW_BYTES..=RAW_BYTES + 0xff).contains(&(c as u32)))
+}
+
 /// A double-quoted string literal with backslash escapes, printable Unicode left as it is.
 pub fn quote(s: &str) -> String {
     let mut out = String::with_capacity(s.len() + 2);
@@ -20,6 +38,7 @@ pub fn quote(s: &str) -> String {
             '\u{b}' => out.push_str("\\v"),
             '\u{c}' => out.push_str("\\f"),
             c if (c as u32) < 0x20 || c as u32 == 0x7f => drop(write!(out, "\\x{:02x}", c as u32)),
+            c if (RAW_BYTES..=RAW_BYTES + 0xff).contains(&(c as u32)) => drop(write!(out, "\\x{:02x}", c as u32 - RAW_BYTES)),
             c if is_invisible(c) && (c as u32) < 0x10000 => drop(write!(out, "\\u{:04x}", c as u32)),
             c if is_invisible(c) => drop(write!(out, "\\U{:08x}", c as u32)),
             c => out.push(c),
@@ -219,5 +238,7 @@ mod tests {
     fn quoting() {
         assert_eq!(quote("a\"b\\\n\u{1}ç"), "\"a\\\"b\\\\\\n\\x01ç\"");
         assert_eq!(quote_char('\''), "'\\''");
+        assert_eq!(quote(&text_of_bytes(b"a\xc5z")), "\"a\\xc5z\"");
+        assert!(!is_label_name(&text_of_bytes(b"\xff")) && is_label_name("ç") && !is_label_name(""));
     }
 }

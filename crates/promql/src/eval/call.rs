@@ -136,7 +136,7 @@ impl Ev<'_> {
 
     fn timestamp(&self, arg: &Node, g: &Grid, sink: &mut Sink<'_>) -> Res<()> {
         if let Kind::Vector(s) = &arg.kind {
-            return self.times_of(s, arg, g, sink, |(t, _)| t);
+            return self.times_of(s, arg, g, sink, |seen| seen.t);
         }
         self.renamed(arg, g, sink, |row| {
             let vals = (0..g.n).map(|i| if row.col.has(i) { g.at(i) as f64 / 1000.0 } else { super::column::ABSENT }).collect();
@@ -147,12 +147,19 @@ impl Ev<'_> {
     /// Only of a selector, and only if start times are in use.
     fn start_timestamp(&self, arg: &Node, g: &Grid, sink: &mut Sink<'_>) -> Res<()> {
         match &arg.kind {
-            Kind::Vector(s) if self.options.features.start_timestamps => self.times_of(s, arg, g, sink, |(_, st)| st),
+            Kind::Vector(s) if self.options.features.start_timestamps => self.times_of(s, arg, g, sink, |seen| seen.st),
             _ => self.stream(arg, g, &mut |_| Ok(())),
         }
     }
 
-    fn times_of(&self, s: &crate::plan::Selector, arg: &Node, g: &Grid, sink: &mut Sink<'_>, pick: fn((i64, i64)) -> i64) -> Res<()> {
+    fn times_of(
+        &self,
+        s: &crate::plan::Selector,
+        arg: &Node,
+        g: &Grid,
+        sink: &mut Sink<'_>,
+        pick: fn(super::select::Seen) -> i64,
+    ) -> Res<()> {
         let mut rows = vec![];
         self.select_times(s, g, &mut |labels, times| {
             let vals = times.into_iter().map(|t| t.map_or(super::column::ABSENT, |t| pick(t) as f64 / 1000.0)).collect();

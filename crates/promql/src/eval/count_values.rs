@@ -7,14 +7,14 @@ use rustc_hash::FxHashMap;
 use super::column::{ABSENT, Cell, Grid, Row, is_absent};
 use super::sort::text;
 use super::{Ev, Res, Sink};
-use crate::format::{float_plain, quote};
+use crate::format::{float_plain, is_label_name, quote};
 use crate::hist;
 use crate::plan::Aggregate;
 
 impl Ev<'_> {
     pub fn count_values(&self, a: &Aggregate, g: &Grid, sink: &mut Sink<'_>) -> Res<()> {
         let label = a.param.as_ref().map_or("", text);
-        if label.is_empty() {
+        if !is_label_name(label) {
             return Err(QueryError::Execution(format!("invalid label name {}", quote(label))));
         }
         let mut index: FxHashMap<Labels, usize> = FxHashMap::default();

@@ -253,6 +253,10 @@ fn smooth_histogram(
         Some(x) if *x == t => Some(hs[at].clone()),
         Some(_) if at > 0 => {
             let (a, b) = (&hs[at - 1], &hs[at]);
+            if a.uses_custom_buckets() != b.uses_custom_buckets() {
+                ev.note(Note::MixedExponentialCustom { metric: name() }, span);
+                return None;
+            }
             let counter = a.reset_hint != ResetHint::Gauge || b.reset_hint != ResetHint::Gauge;
             let h = interpolate_histograms((ts[at - 1], a), (ts[at], b), t, counter, &|n| ev.note(n, span));
             h.map_err(|_| ev.note(Note::MixedExponentialCustom { metric: name() }, span)).ok().map(Arc::new)

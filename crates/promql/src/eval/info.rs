@@ -87,7 +87,11 @@ impl Ev<'_> {
         let s = Selector { matchers, offset, at, edges: Edges::Plain, stats_only: false };
         let mut infos = vec![];
         self.select_times(&s, g, &mut |labels, times| {
-            infos.push(Info { labels: labels.clone(), times: times.into_iter().map(|t| t.map(|(t, _)| t)).collect() });
+            if times.iter().flatten().any(|s| s.histogram) {
+                let labels = format::labels(labels);
+                return Err(QueryError::Execution(format!("this should be an info metric, with float samples: {labels}")));
+            }
+            infos.push(Info { labels: labels.clone(), times: times.into_iter().map(|s| s.map(|s| s.t)).collect() });
             Ok(())
         })?;
         Ok(infos)

@@ -6,6 +6,7 @@ use query::QueryError;
 use super::column::{Grid, Row, merge_rows};
 use super::sort::text;
 use super::{Ev, Res, Sink};
+use crate::format::is_label_name;
 use crate::plan::Node;
 
 impl Ev<'_> {
@@ -14,7 +15,7 @@ impl Ev<'_> {
         let (dst, replacement, src, pattern) = (text(dst), text(replacement), text(src), text(pattern));
         let regex = re2::Anchored::new(pattern)
             .map_err(|_| QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
-        if dst.is_empty() {
+        if !is_label_name(dst) {
             return Err(QueryError::Execution(format!("invalid destination label name in label_replace(): {dst}")));
         }
         self.relabel(&args[0], g, sink, dst, |row| {
@@ -28,10 +29,10 @@ impl Ev<'_> {
     pub fn label_join(&self, args: &[Node], g: &Grid, sink: &mut Sink<'_>) -> Res<()> {
         let [_, dst, separator, sources @ ..] = args else { return Ok(()) };
         let (dst, separator) = (text(dst), text(separator));
-        if let Some(bad) = sources.iter().map(text).find(|s| s.is_empty()) {
+        if let Some(bad) = sources.iter().map(text).find(|s| !is_label_name(s)) {
             return Err(QueryError::Execution(format!("invalid source label name in label_join(): {bad}")));
         }
-        if dst.is_empty() {
+        if !is_label_name(dst) {
             return Err(QueryError::Execution(format!("invalid destination label name in label_join(): {dst}")));
         }
         self.relabel(&args[0], g, sink, dst, |row| {

@@ -98,7 +98,8 @@ impl Ev<'_> {
         let mut join = Join { ev: self, b, span, g, swapped, matched: FxHashMap::default(), out: vec![] };
         join.check_one_side(&many, &one, &by_sig)?;
         let m = &b.matching;
-        let (fill_many, fill_one) = if swapped { (m.fill_right, m.fill_left) } else { (m.fill_left, m.fill_right) };
+        // Upstream's fill values do not change sides with `group_right`: fill_left fills the "many" side there.
+        let (fill_many, fill_one) = (m.fill_left, m.fill_right);
         for (row, sig) in many.iter().zip(&many_sigs) {
             let partners = &by_sig[*sig];
             for p in partners {

@@ -55,9 +55,7 @@ impl Ev<'_> {
         let (min_t, max_t) = Self::span_of(s, g, lookback, 0);
         self.read_series(s, min_t, max_t, &mut |labels, buf| {
             if s.stats_only {
-                for h in &mut buf.hists {
-                    *h = Arc::new(hist::stats_only(h, h.reset_hint));
-                }
+                strip_buckets(&mut buf.hists);
             }
             let mut col = Column::empty(g.n);
             let mut any = 0;
@@ -73,8 +71,8 @@ impl Ev<'_> {
         })
     }
 
-    /// Time and start time (0 = unknown) of the newest sample at each step, for `timestamp` and `start_timestamp`.
-    pub fn select_times(&self, s: &Selector, g: &Grid, each: &mut dyn FnMut(&Labels, Vec<Option<(i64, i64)>>) -> Res<()>) -> Res<()> {
+    /// When the newest sample at each step was taken, for `timestamp`, `start_timestamp` and `info`.
+    pub fn select_times(&self, s: &Selector, g: &Grid, each: &mut dyn FnMut(&Labels, Vec<Option<Seen>>) -> Res<()>) -> Res<()> {
         let lookback = self.options.lookback_ms;
         let (min_t, max_t) = Self::span_of(s, g, lookback, 0);
         self.read_series(s, min_t, max_t, &mut |labels, buf| {
@@ -82,8 +80,8 @@ impl Ev<'_> {
             let st = |sts: &[i64], at: usize| sts.get(at).copied().unwrap_or(0);
             newest(s, buf, g, lookback, |i, found| {
                 times[i] = Some(match found {
-                    Found::Float(at) => (buf.ts[at], st(&buf.sts, at)),
-                    Found::Hist(at) => (buf.hist_ts[at], st(&buf.hist_sts, at)),
+                    Found::Float(at) => Seen { t: buf.ts[at], st: st(&buf.sts, at), histogram: false },
+                    Found::Hist(at) => Seen { t: buf.hist_ts[at], st: st(&buf.hist_sts, at), histogram: true },
                 });
             });
             if times.iter().any(Option::is_some) { each(labels, times) } else { Ok(()) }
@@ -118,6 +116,15 @@ impl Ev<'_> {
         })?;
         Ok(out)
     }
+}
+
+/// The newest sample at a step without its value.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub t: i64,
+    /// start time, 0 = unknown
+    pub st: i64,
+    pub histogram: bool,
 }
 
 /// Where in a buffer the newest sample is.
@@ -176,6 +183,9 @@ fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
 pub fn strip_buckets(hists: &mut [Arc<Histogram>]) {
     let mut last: Option<Arc<Histogram>> = None;
     for h in hists {
+        if h.is_stale() {
+            continue;
+        }
         let hint = match (&last, h.reset_hint) {
             (Some(previous), ResetHint::Unknown) if hist::detect_reset(h, previous) => ResetHint::Reset,
             (Some(_), ResetHint::Unknown) => ResetHint::NotReset,

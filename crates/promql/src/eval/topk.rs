@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
+use model::Labels;
 use query::QueryError;
+use xxhash_rust::xxh64::xxh64;
 
 use super::aggregate::{Grouper, bounds};
 use super::column::{Cell, Column, Grid, Row, Scalars};
@@ -78,7 +80,7 @@ impl Ev<'_> {
         let mut picked = Picked::new(rows.len(), g);
         for members in grouped(a, &rows) {
             for m in members {
-                let offset = rows[m].labels.hash64() as f64 / u64::MAX as f64;
+                let offset = sampling_hash(&rows[m].labels) as f64 / u64::MAX as f64;
                 for i in 0..g.n {
                     let r = ratio.at(i).clamp(-1.0, 1.0);
                     let inside = if r >= 0.0 { offset < r } else { offset >= 1.0 + r };
@@ -90,6 +92,19 @@ impl Ev<'_> {
         }
         picked.emit(rows, sink)
     }
+}
+
+/// The hash that Prometheus' label sets have (lengths and texts through xxHash64), so that both pick the same series.
+fn sampling_hash(labels: &Labels) -> u64 {
+    let mut bytes = Vec::with_capacity(128);
+    for text in labels.iter().flat_map(|(n, v)| [n, v]) {
+        match text.len() {
+            n @ 0..255 => bytes.push(n as u8),
+            n => bytes.extend([255, n as u8, (n >> 8) as u8, (n >> 16) as u8]),
+        }
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    xxh64(&bytes, 0)
 }
 
 /// Row numbers per group, in order.

@@ -3,7 +3,7 @@
 use super::token::{Kind, Token, Word};
 use super::{Parsed, Parser, unquote};
 use crate::ast::{Aggregate, AggregateOp, Expr};
-use crate::format::quote;
+use crate::format::{is_label_name, quote};
 use crate::span::Span;
 
 impl<'a> Parser<'a> {
@@ -69,7 +69,7 @@ impl<'a> Parser<'a> {
                 return Err(self.unexpected(token, CONTEXT, "label"));
             };
             self.advance()?;
-            if name.is_empty() {
+            if !is_label_name(&name) {
                 return Err(self.error(token.span(), format!("invalid label name for grouping: {}", quote(&name))));
             }
             names.push(name);

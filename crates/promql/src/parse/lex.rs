@@ -428,7 +428,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// The content of a string token. Escapes are valid already; bytes that are no UTF-8 become replacement characters.
+/// The content of a string token. Escapes are valid already; bytes that are no UTF-8 become private characters.
 pub fn unquote(text: &str) -> String {
     let inner = &text[1..text.len().max(2) - 1];
     if text.starts_with('`') || !inner.contains('\\') {
@@ -461,7 +461,7 @@ pub fn unquote(text: &str) -> String {
             None => {}
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    crate::format::text_of_bytes(&out)
 }
 
 fn shown(c: Option<char>) -> String {
