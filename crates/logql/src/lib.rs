@@ -5,9 +5,12 @@
 
 mod dedup;
 pub mod limits;
+mod live;
 mod logs;
 mod metrics;
 mod pipeline;
+#[cfg(test)]
+mod robustness;
 #[cfg(any(test, feature = "script"))]
 pub mod script;
 mod syntax;
@@ -16,6 +19,7 @@ mod template;
 mod testing;
 mod units;
 
+pub use live::LiveQuery;
 pub use logs::{Entry, LogOptions, LogResult, StreamEntries, eval_logs};
 pub use metrics::{MetricOptions, MetricResult, Sample, Series, Value, align, eval_metric};
 pub use syntax::ast;

@@ -92,11 +92,6 @@ impl Pipeline {
         self
     }
 
-    /// Runs everything on a loaded row; `false` drops the line.
-    pub fn run(&self, row: &mut Row<'_>) -> bool {
-        self.front.iter().all(|f| f.matches(row.line())) && self.run_steps(row)
-    }
-
     /// The stages behind the filters of the stored line.
     pub fn run_steps(&self, row: &mut Row<'_>) -> bool {
         self.steps.iter().all(|s| s.run(row))

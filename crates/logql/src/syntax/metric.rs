@@ -126,9 +126,7 @@ impl Parser<'_> {
         let inner = self.expr()?;
         self.expect(")", &[])?;
         let Expr::Log(mut log) = inner else { return Ok(inner) };
-        while let Some(stage) = self.next_stage()? {
-            log.stages.push(stage);
-        }
+        self.stages_of(&mut log)?;
         Ok(Expr::Log(log))
     }
 

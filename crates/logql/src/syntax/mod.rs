@@ -9,6 +9,8 @@ mod parser;
 mod pretty;
 mod print;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use model::Matcher;
 

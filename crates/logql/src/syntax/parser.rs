@@ -156,10 +156,20 @@ impl<'a> Parser<'a> {
     pub fn log_expr(&mut self) -> Result<LogExpr, ParseError> {
         let matchers = self.selector()?;
         let mut log = LogExpr { matchers, stages: vec![] };
+        self.stages_of(&mut log)?;
+        Ok(log)
+    }
+
+    /// The stages that follow; `unwrap` belongs into range functions only.
+    pub fn stages_of(&mut self, log: &mut LogExpr) -> Result<(), ParseError> {
         while let Some(stage) = self.next_stage()? {
             log.stages.push(stage);
         }
-        Ok(log)
+        if self.is("|") {
+            self.bump();
+            return Err(self.unexpected(&[]));
+        }
+        Ok(())
     }
 
     /// Turns a finished operand into what a metric place needs.
