@@ -34,6 +34,11 @@ impl Caller {
         Ok(Caller { backend, tenants, budget })
     }
 
+    /// The same caller with a budget of its own: a budget serves one query.
+    pub fn again(&self) -> Caller {
+        Caller { budget: self.backend.budget(None), ..self.clone() }
+    }
+
     /// Unix nanoseconds.
     pub fn now(&self) -> i64 {
         i64::try_from(self.backend.now_ns()).unwrap_or(i64::MAX)

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use api::Backend;
 use axum::Router;
 use axum::routing::{any, get, post};
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 pub use error::ApiError;
 pub use jaeger::router as jaeger_router;
@@ -69,4 +71,11 @@ pub fn router(backend: Arc<Backend>) -> Router {
         .route("/grpc.health.v1.Health/{method}", post(grpc::health))
         .fallback(query::not_found)
         .with_state(backend)
+        .layer(compression())
+}
+
+/// gzip for clients that ask for it; gRPC has its own.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth = SizeAbove::new(limits::MIN_COMPRESSED_BYTES).and(NotForContentType::GRPC);
+    CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(worth)
 }

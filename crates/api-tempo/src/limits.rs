@@ -59,3 +59,6 @@ pub const MAX_JAEGER_LIMIT: usize = 1_500;
 
 /// Spans that Jaeger's dependency graph is made from; about 60 bytes of memory each.
 pub const MAX_DEPENDENCY_SPANS: usize = 2_000_000;
+
+/// Bytes below which an answer is not worth compressing.
+pub const MIN_COMPRESSED_BYTES: u16 = 1_024;

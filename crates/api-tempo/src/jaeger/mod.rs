@@ -82,7 +82,7 @@ async fn operations(State(backend): State<Arc<Backend>>, request: Request) -> An
     for (kind, name) in render::KINDS.iter().enumerate().filter(|(_, name)| wanted.is_empty() || **name == wanted) {
         let of_kind = params::binary(Attribute::Intrinsic(Intrinsic::Kind), BinOp::Eq, Static::Kind(kind as u8));
         let filter = params::and(params::service_is(service), of_kind);
-        for operation in values(&caller, Attribute::Intrinsic(Intrinsic::Name), Some(filter)).await? {
+        for operation in values(&caller.again(), Attribute::Intrinsic(Intrinsic::Name), Some(filter)).await? {
             all.push(json!({"name": operation, "spanKind": name}));
         }
     }

@@ -89,8 +89,8 @@ impl Object<'_> {
     }
 
     pub fn f64(&mut self, name: &str, v: f64) {
-        // Minus zero has bits, so it is written.
-        if v.to_bits() != 0 {
+        // Both zeros are left out, as Go compares them.
+        if v != 0.0 {
             self.f64_set(name, v);
         }
     }

@@ -65,6 +65,7 @@ pub fn backend() -> Arc<Backend> {
     Backend::new(Arc::new(store), Settings::default(), otlp::Options::stock())
 }
 
+#[allow(dead_code)]
 pub fn router() -> Router {
     api_tempo::router(backend())
 }
