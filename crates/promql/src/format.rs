@@ -127,7 +127,7 @@ pub fn duration(ms: i64) -> String {
         ("s", 1_000, false),
         ("ms", 1, false),
     ] {
-        if exact && rest % length != 0 {
+        if exact && !rest.is_multiple_of(length) {
             continue;
         }
         if rest >= length {

@@ -1,5 +1,7 @@
 //! The promqltest suite: upstream's files where they are at hand, and scripts of our own.
 
+#![allow(clippy::print_stdout)] // The counts and failures are what one runs it for.
+
 use std::path::PathBuf;
 
 use promql::script::{MemoryStorage, run};

@@ -132,10 +132,8 @@ fn histogram_rate(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bo
     }
     if counter {
         let correction = resets_between(c, w, (first, last), &low, &high, smoothed)?;
-        if let Some(correction) = correction {
-            if !add_noted(c, &mut result, &correction) {
-                return None;
-            }
+        if correction.is_some_and(|correction| !add_noted(c, &mut result, &correction)) {
+            return None;
         }
     }
     if per_second {

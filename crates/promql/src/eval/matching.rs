@@ -183,7 +183,7 @@ impl Join<'_> {
         let mut col = Column::empty(self.g.n);
         let mut steps = vec![false; self.g.n];
         let (mut any, mut matched) = (false, false);
-        for i in 0..self.g.n {
+        for (i, step) in steps.iter_mut().enumerate() {
             let (m, o) = cells(i);
             if matches!(m, Cell::None) || matches!(o, Cell::None) {
                 continue;
@@ -199,7 +199,7 @@ impl Join<'_> {
             if let Some(note) = made.note {
                 self.ev.note(note, self.span);
             }
-            (steps[i], matched) = (true, true);
+            (*step, matched) = (true, true);
             if b.return_bool {
                 col.vals[i] = f64::from(made.keep);
             } else if made.keep {

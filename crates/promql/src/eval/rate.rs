@@ -129,10 +129,8 @@ fn extrapolated(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bool
             let mut to_zero = to_start;
             if floats && float > 0.0 && w.vals[0] >= 0.0 {
                 to_zero = sampled * (w.vals[0] / float);
-            } else if let Some(h) = &histogram {
-                if h.count > 0.0 && w.hists[0].count >= 0.0 {
-                    to_zero = sampled * (w.hists[0].count / h.count);
-                }
+            } else if let Some(h) = histogram.as_ref().filter(|h| h.count > 0.0 && w.hists[0].count >= 0.0) {
+                to_zero = sampled * (w.hists[0].count / h.count);
             }
             if to_zero < to_start {
                 to_start = to_zero;
@@ -224,16 +222,16 @@ fn histogram_rate(c: &Context<'_>, w: &Window<'_>, counter: bool) -> Option<Hist
     }
     if counter {
         let mut overlap = false;
-        for i in 1..n {
+        for (i, point) in points.iter().enumerate().skip(1) {
             if !overlap && start_time_overlap(st(i - 1), w.hist_ts[i - 1], st(i)) {
                 overlap = true;
                 c.note(Note::StartTimeOverlap { metric: c.name() });
             }
-            let reset = st_reset(i) || hist::detect_reset(&points[i], previous);
+            let reset = st_reset(i) || hist::detect_reset(point, previous);
             if reset && !add_noted(c, &mut h, previous) {
                 return None;
             }
-            previous = &points[i];
+            previous = point;
         }
     } else if !is_gauge(first) || !is_gauge(last) {
         c.note(Note::NotGauge { metric: c.name() });

@@ -72,7 +72,7 @@ impl Ev<'_> {
     }
 
     /// When the newest sample at each step was taken, for `timestamp`, `start_timestamp` and `info`.
-    pub fn select_times(&self, s: &Selector, g: &Grid, each: &mut dyn FnMut(&Labels, Vec<Option<Seen>>) -> Res<()>) -> Res<()> {
+    pub fn select_times(&self, s: &Selector, g: &Grid, each: &mut EachTimes<'_>) -> Res<()> {
         let lookback = self.options.lookback_ms;
         let (min_t, max_t) = Self::span_of(s, g, lookback, 0);
         self.read_series(s, min_t, max_t, &mut |labels, buf| {
@@ -117,6 +117,9 @@ impl Ev<'_> {
         Ok(out)
     }
 }
+
+/// A consumer of a series' labels and of what was seen at each step.
+pub type EachTimes<'e> = dyn FnMut(&Labels, Vec<Option<Seen>>) -> Res<()> + 'e;
 
 /// The newest sample at a step without its value.
 #[derive(Debug, Clone, Copy)]

@@ -40,7 +40,7 @@ pub fn classic_quantile(q: f64, buckets: &mut Vec<ClassicBucket>) -> (f64, Optio
         return (f64::NAN, repaired);
     }
     let mut rank = q * total;
-    let at = buckets[..n - 1].partition_point(|b| !(b.count >= rank));
+    let at = buckets[..n - 1].partition_point(|b| b.count < rank || b.count.is_nan() || rank.is_nan());
     if at == n - 1 {
         return (buckets[n - 2].upper, repaired);
     }
@@ -88,7 +88,7 @@ pub fn classic_fraction(lower: f64, upper: f64, buckets: &mut Vec<ClassicBucket>
         }
         (rank, start) = (b.count, b.upper);
     }
-    let capped = |r: Option<f64>| r.filter(|r| !(*r > count)).unwrap_or(count);
+    let capped = |r: Option<f64>| r.map_or(count, |r| if r > count { count } else { r });
     (capped(upper_rank) - capped(lower_rank)) / count
 }
 

@@ -11,7 +11,7 @@ pub fn compact(h: &mut Histogram) {
 }
 
 /// One side; of a bucket with a compensation both must be 0.
-pub(super) fn side(spans: &mut Vec<BucketSpan>, buckets: &mut Vec<f64>, mut comp: Option<&mut Vec<f64>>) {
+pub(super) fn side(spans: &mut Vec<BucketSpan>, buckets: &mut Vec<f64>, comp: Option<&mut Vec<f64>>) {
     let keep =
         |at: usize, comp: &Option<&mut Vec<f64>>| buckets[at] != 0.0 || comp.as_ref().is_some_and(|c| c.get(at).is_some_and(|v| *v != 0.0));
     let tight = spans.iter().skip(1).all(|s| s.offset > 0) && spans.iter().all(|s| s.length > 0);
@@ -21,7 +21,7 @@ pub(super) fn side(spans: &mut Vec<BucketSpan>, buckets: &mut Vec<f64>, mut comp
     let kept: Vec<(i32, usize)> = indices(spans, buckets.len()).filter(|(_, at)| keep(*at, &comp)).collect();
     let pick = |from: &[f64]| kept.iter().map(|(_, at)| from.get(*at).copied().unwrap_or(0.0)).collect();
     let new: Vec<f64> = pick(buckets);
-    if let Some(c) = comp.as_deref_mut() {
+    if let Some(c) = comp {
         *c = pick(c);
     }
     *buckets = new;

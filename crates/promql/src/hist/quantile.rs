@@ -125,7 +125,7 @@ pub fn fraction(lower: f64, upper: f64, h: &Histogram) -> (f64, Option<QuantileN
     } else {
         count = h.count;
     }
-    let capped = |r: Option<f64>| r.filter(|r| !(*r > count)).unwrap_or(count);
+    let capped = |r: Option<f64>| r.map_or(count, |r| if r > count { count } else { r });
     ((capped(upper_rank) - capped(lower_rank)) / h.count, note)
 }
 

@@ -65,8 +65,7 @@ impl<'a> Parser<'a> {
             Kind::Op(op @ (BinaryOp::Add | BinaryOp::Sub)) => {
                 self.advance()?;
                 if matches!(self.peek()?.kind, Kind::Number | Kind::Duration) {
-                    let number = self.signed_literal_tail(token, op, words)?;
-                    number
+                    self.signed_literal_tail(token, op, words)?
                 } else {
                     let inner = self.duration_expr(SIGN + 1, words)?;
                     sign(token, op, inner)

@@ -11,7 +11,7 @@ mod series;
 
 pub use memory::MemoryStorage;
 pub use parse::{Command, Eval, Expectation, ExpectedNote, Load, parse};
-pub use run::{Outcome, Report, run};
+pub use run::{Outcome, Report, run, run_with};
 pub use series::{Described, parse_series};
 
 use std::sync::Arc;

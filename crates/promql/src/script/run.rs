@@ -46,23 +46,23 @@ impl Report {
     }
 }
 
-/// Runs a whole script; an error means that it could not be read or loaded.
+/// Runs a whole script as the upstream suite is run; an error means that it could not be read or loaded.
 pub fn run(script: &str, storage: &mut dyn Storage) -> Result<Report, String> {
+    run_with(script, storage, &Options { features: Features::all(), ..Options::default() })
+}
+
+/// Runs a whole script with other options.
+pub fn run_with(script: &str, storage: &mut dyn Storage, options: &Options) -> Result<Report, String> {
     let mut report = Report::default();
     storage.clear();
     for command in parse(script)? {
         match command {
             Command::Clear => storage.clear(),
             Command::Load(l) => storage.load(l.series)?,
-            Command::Eval(e) => Runner { e: &e, storage, options: options(), report: &mut report }.run(),
+            Command::Eval(e) => Runner { e: &e, storage, options: *options, report: &mut report }.run(),
         }
     }
     Ok(report)
-}
-
-/// As the upstream suite is run.
-fn options() -> Options {
-    Options { features: Features::all(), ..Options::default() }
 }
 
 struct Runner<'r> {
