@@ -20,13 +20,15 @@ use crate::push::RateLimit;
 pub struct Face {
     pub backend: Arc<Backend>,
     pub rate: RateLimit,
+    /// bytes that pushes in work hold
+    pub in_flight: Arc<AtomicUsize>,
     /// open tails per tenant
     pub tails: std::sync::Mutex<FxHashMap<Tenant, Arc<AtomicUsize>>>,
 }
 
 impl Face {
     pub fn new(backend: Arc<Backend>) -> Face {
-        Face { backend, rate: RateLimit::default(), tails: Default::default() }
+        Face { backend, rate: RateLimit::default(), in_flight: Arc::default(), tails: Default::default() }
     }
 
     /// Unix nanoseconds.

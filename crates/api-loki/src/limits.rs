@@ -12,6 +12,9 @@ pub const MAX_SERIES: usize = 500;
 /// Points of one series of a range query.
 pub const MAX_POINTS: i64 = 11_000;
 
+/// Seconds that one range query may cover (`max_query_length`); applied with the stock profile alone.
+pub const MAX_QUERY_SECONDS: i64 = 721 * 3_600;
+
 /// Bytes of a query's text.
 pub const MAX_QUERY_BYTES: usize = 131_072;
 
@@ -21,7 +24,7 @@ pub const DEFAULT_SINCE_SECONDS: i64 = 3_600;
 /// Entries of an index/volume answer that names no limit.
 pub const DEFAULT_VOLUMES: usize = 100;
 
-/// Series of an index/volume answer (`volume_max_series`); a larger `limit` is refused.
+/// Series of an index/volume answer (`volume_max_series`); more than these, where `limit` allows them, are an error.
 pub const MAX_VOLUMES: usize = 1_000;
 
 /// Lines that detected_fields reads when no `line_limit` is given.
@@ -45,11 +48,8 @@ pub const MAX_PATTERNS: usize = 300;
 /// Tokens of a line that belongs to a pattern.
 pub const PATTERN_TOKENS: std::ops::RangeInclusive<usize> = 4..=80;
 
-/// Bytes of a push body as sent.
-pub const MAX_PUSH_BYTES: usize = 100 << 20;
-
-/// Bytes of a push body after decompression; bounds what one request may hold in memory.
-pub const MAX_PUSH_DECODED_BYTES: usize = 512 << 20;
+/// Bytes that all pushes in work may hold, as sent and unpacked; above it senders are asked to try again.
+pub const MAX_IN_FLIGHT_BYTES: usize = 256 << 20;
 
 /// Bytes of one line (`max_line_size`).
 pub const MAX_LINE_BYTES: usize = 256 << 10;

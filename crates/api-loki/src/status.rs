@@ -46,6 +46,9 @@ pub async fn services(State(face): State<Arc<Face>>) -> Response {
 /// The limits in force, under Loki's names.
 fn tenant_limits(face: &Face) -> BTreeMap<&'static str, serde_json::Value> {
     let seconds = |s: u64| format!("{s}s");
+    // What senders are tuned to is enforced with the stock profile alone; 0 means no limit.
+    let stock = face.backend.settings.profile == api::Profile::Stock;
+    let rate = |bytes: u64| if stock { bytes >> 20 } else { 0 };
     BTreeMap::from([
         ("cardinality_limit", 100_000.into()),
         ("creation_grace_period", seconds(limits::MAX_FUTURE_NS as u64 / 1_000_000_000).into()),
@@ -69,8 +72,8 @@ fn tenant_limits(face: &Face) -> BTreeMap<&'static str, serde_json::Value> {
             ]),
         ),
         ("allow_structured_metadata", true.into()),
-        ("ingestion_burst_size_mb", (limits::RATE_BURST_BYTES >> 20).into()),
-        ("ingestion_rate_mb", (limits::RATE_BYTES_PER_SECOND >> 20).into()),
+        ("ingestion_burst_size_mb", rate(limits::RATE_BURST_BYTES).into()),
+        ("ingestion_rate_mb", rate(limits::RATE_BYTES_PER_SECOND).into()),
         (
             "log_level_fields",
             serde_json::json!([
@@ -97,7 +100,7 @@ fn tenant_limits(face: &Face) -> BTreeMap<&'static str, serde_json::Value> {
         ("max_line_size", limits::MAX_LINE_BYTES.into()),
         ("max_line_size_truncate", false.into()),
         ("max_query_bytes_read", "0B".into()),
-        ("max_query_length", "0s".into()),
+        ("max_query_length", if stock { "30d1h" } else { "0s" }.into()),
         ("max_query_lookback", "0s".into()),
         ("max_query_range", "0s".into()),
         ("max_query_series", limits::MAX_SERIES.into()),

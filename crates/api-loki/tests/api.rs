@@ -157,6 +157,10 @@ fn errors_are_plain_text() {
         "/loki/api/v1/format_query?query=%7Ba%3D%22b%22",
         r#"400 {"status":"invalid-query","error":"parse error at line 1, col 7: syntax error: unexpected $end, expecting } or ,"}"#,
     );
+    let long = "400 the query time range exceeds the limit (query length: 722h0m1s, limit: 30d1h)";
+    s.get(&format!("/loki/api/v1/query_range?start=0&end={}&query=%7Ba%3D%22b%22%7D", 722 * 3600 + 1), long);
+    s.get("/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D%7Cxml", "400 parse error at line 1, col 12: syntax error: unexpected $end");
+    s.check("GET /nothing", &[], "", "404 404 page not found");
     s.check("GET /loki/api/v1/push", &[], "", "405 ");
     s.check("PUT /loki/api/v1/query_range", &[], "", "405 ");
     s.get("/loki/api/v1/rules", "404 no rule groups found");
@@ -178,6 +182,8 @@ fn pushes_are_kept_in_part_and_answered_in_words() {
     s.get(&format!("/loki/api/v1/label/job/values?{RANGE}"), r#"200 {"status":"success","data":["p"]}"#);
     let other = [JSON, ("x-scope-orgid", "other")];
     s.check("GET /loki/api/v1/labels", &other, "", r#"200 {"status":"success"}"#);
+    let fake = [JSON, ("x-scope-orgid", "fake")];
+    s.check(&format!("GET /loki/api/v1/label/job/values?{RANGE}"), &fake, "", r#"200 {"status":"success","data":["p"]}"#);
     s.check("POST /otlp/v1/logs", &[JSON], "{}", "200 {}");
     s.check(
         "POST /otlp/v1/logs",

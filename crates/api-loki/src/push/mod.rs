@@ -23,7 +23,7 @@ pub use rate::RateLimit;
 
 use crate::error::ApiError;
 use crate::face::{Face, writer};
-use body::{Encoding, Format};
+use body::{Encoding, Format, InFlight};
 
 /// POST /loki/api/v1/push and /api/prom/push: 204, or what was refused.
 pub async fn push(State(face): State<Arc<Face>>, req: Request<Body>) -> Response {
@@ -68,11 +68,16 @@ async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(), Refusal> {
     let tenant = writer(req.headers()).map_err(ApiError::from)?;
     let format = Format::of(req.headers())?;
     let encoding = Encoding::of(req.headers())?;
-    let bytes = body::read(req.into_body()).await?;
+    let max = face.backend.settings.max_write_bytes;
+    let mut in_flight = InFlight::new(&face.in_flight);
+    let bytes = body::read(req.into_body(), max, &mut in_flight).await?;
     let now = face.now();
     let (inner, of) = (face.clone(), tenant.clone());
     // Decoding may take milliseconds of CPU: not on a thread that serves sockets.
-    let work = tokio::task::spawn_blocking(move || decode(&inner, &of, format, encoding, &bytes, now));
+    let work = tokio::task::spawn_blocking(move || {
+        let plain = body::unpack(&bytes, format, encoding, max, &mut in_flight)?;
+        decode(&inner, &of, format, &plain, now)
+    });
     let built = work.await.map_err(|e| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the push could not be read: {e}")))??;
     if !built.batch.is_empty() {
         let write =
@@ -82,16 +87,15 @@ async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(), Refusal> {
     if built.errors.is_empty() { Ok(()) } else { Err(ApiError::bad(built.errors).into()) }
 }
 
-fn decode(face: &Face, tenant: &Tenant, format: Format, encoding: Encoding, bytes: &[u8], now: i64) -> Result<build::Built, ApiError> {
-    let plain = body::unpack(bytes, format, encoding)?;
+fn decode(face: &Face, tenant: &Tenant, format: Format, plain: &[u8], now: i64) -> Result<build::Built, ApiError> {
     let refused = |e: request::BadPush| ApiError::bad(e.0);
     let text;
     let streams = match format {
         Format::Json => {
-            text = String::from_utf8_lossy(&plain);
+            text = String::from_utf8_lossy(plain);
             json::decode(&text).map_err(refused)?
         }
-        Format::Protobuf => protobuf::decode(&plain).map_err(refused)?,
+        Format::Protobuf => protobuf::decode(plain).map_err(refused)?,
     };
     if streams.is_empty() {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "error at least one valid stream is required for ingestion"));

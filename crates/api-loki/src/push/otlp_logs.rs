@@ -11,7 +11,7 @@ use http::{Request, StatusCode, header};
 use model::Batch;
 use store::{Raw, Write};
 
-use super::body::{self, Encoding};
+use super::body::{self, Encoding, InFlight};
 use super::{Refusal, header_text};
 use crate::error::ApiError;
 use crate::face::{Face, writer};
@@ -44,12 +44,14 @@ async fn accept(face: &Arc<Face>, req: Request<Body>) -> Result<(&'static str, V
         }
     };
     let packing = Encoding::of_otlp(req.headers())?;
-    let bytes = body::read(req.into_body()).await?;
+    let max = face.backend.settings.max_write_bytes;
+    let mut in_flight = InFlight::new(&face.in_flight);
+    let bytes = body::read(req.into_body(), max, &mut in_flight).await?;
     let (now, options) = (face.backend.now_ns(), face.backend.otlp.clone());
     let work = tokio::task::spawn_blocking(move || {
         let plain = match packing {
             Encoding::Plain => bytes,
-            _ => Bytes::from(body::undo(&bytes, packing)?.into_owned()),
+            _ => Bytes::from(body::undo(&bytes, packing, max, &mut in_flight)?.into_owned()),
         };
         let decoded = otlp::decode_logs(&plain, encoding, &options, now).map_err(|e| ApiError::bad(e.to_string()))?;
         Ok::<_, ApiError>((plain, decoded))

@@ -75,7 +75,11 @@ async fn answer(ask: &Ask, b: Bounds, step: Option<i64>) -> Result<Response, Api
                 None => source.stats(&matchers, range(b), budget)?.iter().map(|s| (s.labels.clone(), 0, bytes(s))).collect(),
                 Some(_) => per_bucket(source, &matchers, &buckets, budget)?,
             };
-            Ok(add_up(parts.iter().map(|(l, i, n)| (l, *i, *n)), &grouping, limit.min(MAX_VOLUMES)))
+            let all = add_up(parts.iter().map(|(l, i, n)| (l, *i, *n)), &grouping, limit);
+            if all.len() > MAX_VOLUMES {
+                return Err(QueryError::Bad(format!("the query hit the max number of series limit (limit: {MAX_VOLUMES} series)")));
+            }
+            Ok(all)
         })
         .await?;
     let stats = Stats::of(&budget, all.len() as u64, ask.started.elapsed());

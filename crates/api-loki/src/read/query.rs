@@ -11,8 +11,8 @@ use query::{LogRange, TimeGrid};
 use crate::error::ApiError;
 use crate::face::{Ask, Face, json_answer};
 use crate::json;
-use crate::limits::MAX_ENTRIES;
-use crate::params::{align, bounds, direction, interval, limit, query_text, step};
+use crate::limits::{MAX_ENTRIES, MAX_QUERY_SECONDS};
+use crate::params::{Bounds, align, bounds, direction, interval, limit, query_text, step};
 use crate::stats::Stats;
 use crate::time::{parse_timestamp, rfc3339};
 
@@ -24,6 +24,7 @@ pub async fn range(State(face): State<Arc<Face>>, req: Request<Body>) -> Result<
     let ask = Ask::read(&face, req).await?;
     let text = query_text(&ask.params)?;
     let b = bounds(&ask.params, ask.now)?;
+    check_length(&ask, b)?;
     let (limit, direction) = (limit(&ask.params)?, direction(&ask.params)?);
     let (step, interval) = (step(&ask.params, b)?, interval(&ask.params)?);
     match parse(text, ask.extensions(), ask.now)? {
@@ -51,6 +52,16 @@ pub async fn instant(State(face): State<Arc<Face>>, req: Request<Body>) -> Resul
         }
         Parsed::Metric(q) => metrics(&ask, q, TimeGrid::instant(time), true).await,
     }
+}
+
+/// Loki refuses ranges of more than a month; here only where everything is to be as shipped.
+fn check_length(ask: &Ask, b: Bounds) -> Result<(), ApiError> {
+    let seconds = b.end.saturating_sub(b.start) / 1_000_000_000;
+    if seconds <= MAX_QUERY_SECONDS || ask.extensions() {
+        return Ok(());
+    }
+    let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    Err(ApiError::bad(format!("the query time range exceeds the limit (query length: {h}h{m}m{s}s, limit: 30d1h)")))
 }
 
 fn check_entries(limit: usize) -> Result<(), ApiError> {
