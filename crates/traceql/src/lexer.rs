@@ -98,18 +98,18 @@ const OPERATORS: &[&str] = &[
     "=", "<", ">", "!", "|", ",", "+", "-", "*", "/", "%", "^", "~", "[", "]", ".", ":",
 ];
 
-const UNITS: &[(&str, f64)] = &[
-    ("ns", 1.0),
-    ("us", 1e3),
-    ("µs", 1e3),
-    ("μs", 1e3),
-    ("ms", 1e6),
-    ("s", 1e9),
-    ("m", 60e9),
-    ("h", 3600e9),
-    ("d", 86_400e9),
-    ("w", 604_800e9),
-    ("y", 31_536_000e9),
+const UNITS: &[(&str, i64)] = &[
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+    ("w", 604_800_000_000_000),
+    ("y", 31_536_000_000_000_000),
 ];
 
 /// All tokens, the last one `Eof`.
@@ -390,8 +390,7 @@ fn number_at(text: &str) -> usize {
 
 /// Length and nanoseconds (`None`: out of range) of the duration that `text` starts with.
 fn duration_at(text: &str) -> Option<(usize, Option<i64>)> {
-    let (mut at, mut total) = (0usize, 0f64);
-    let mut exact: Option<i64> = Some(0);
+    let (mut at, mut total) = (0usize, Some(0i128));
     loop {
         let rest = text.get(at..)?;
         let len = number_at(rest);
@@ -402,17 +401,24 @@ fn duration_at(text: &str) -> Option<(usize, Option<i64>)> {
         let tail = rest.get(len..)?;
         let word = tail.find(|c: char| !c.is_alphabetic() && c != '_').unwrap_or(tail.len());
         let Some((unit, ns)) = UNITS.iter().find(|(u, _)| tail.get(..word) == Some(u)) else { break };
-        let value: f64 = number.parse().ok()?;
-        total += value * ns;
-        let whole = number.parse::<i64>().ok().and_then(|n| n.checked_mul(*ns as i64));
-        exact = exact.zip(whole).and_then(|(a, b)| a.checked_add(b));
+        total = total.zip(scaled(number, *ns)).and_then(|(a, b)| a.checked_add(b));
         at += len + unit.len();
     }
-    if at == 0 {
-        return None;
+    (at > 0).then(|| (at, total.and_then(|t| i64::try_from(t).ok())))
+}
+
+/// A decimal number times a unit, rounded; exact unless the number has an exponent.
+fn scaled(number: &str, unit: i64) -> Option<i128> {
+    if number.contains(['e', 'E']) {
+        let value = number.parse::<f64>().ok()? * unit as f64;
+        return (value.abs() < 9.3e18).then(|| value.round() as i128);
     }
-    let rounded = (total.abs() < 9.2e18).then(|| total.round() as i64);
-    Some((at, rounded.map(|r| exact.unwrap_or(r))))
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let fraction = fraction.get(..fraction.len().min(18))?;
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<i128>().ok()? };
+    let part = if fraction.is_empty() { 0 } else { fraction.parse::<i128>().ok()? };
+    let scale = 10i128.checked_pow(fraction.len() as u32)?;
+    whole.checked_mul(i128::from(unit))?.checked_add((part * i128::from(unit) + scale / 2) / scale)
 }
 
 impl Tok {

@@ -4,7 +4,7 @@
 pub const MAX_QUERY_BYTES: usize = 128 << 10;
 
 /// Deepest nesting of parentheses and operators; bounds the recursion of parser, printer and planner.
-pub const MAX_DEPTH: usize = 200;
+pub const MAX_DEPTH: usize = 64;
 
 /// Most attributes of a metrics `by()`; quantile, histogram and avg take one less because they add a label of their own.
 pub const MAX_GROUP_BY: usize = 5;

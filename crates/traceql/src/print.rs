@@ -84,7 +84,14 @@ impl Display for FieldExpr {
             FieldExpr::Field(a) => write!(f, "{a}"),
             FieldExpr::Not(e) => write!(f, "!{}", Operand(e)),
             FieldExpr::Neg(e) => write!(f, "-{}", Operand(e)),
-            FieldExpr::Binary(op, l, r) => write!(f, "{} {} {}", Operand(l), op.text(), Operand(r)),
+            FieldExpr::Binary(op, l, r) => {
+                // A chain of one operator needs no parentheses, however long it is.
+                match l.as_ref() {
+                    FieldExpr::Binary(inner, ..) if inner == op && *op != BinOp::Pow && !op.is_comparison() => write!(f, "{l}")?,
+                    _ => write!(f, "{}", Operand(l))?,
+                }
+                write!(f, " {} {}", op.text(), Operand(r))
+            }
         }
     }
 }

@@ -14,14 +14,20 @@ use crate::ast::{Attribute, FieldExpr, Intrinsic, Pipeline, Scope, Static};
 use crate::limits::{MAX_CACHED_VIEWS, MAX_PENDING_COUNTS};
 use crate::pipeline::Stages;
 use crate::plan::Planner;
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::view::{View, entry_value};
 
 const KIND: &str = "__meta_type";
 
-/// Intrinsics that are compared like attributes; durations, ids and places in the tree tell nothing.
-const INTRINSICS: [Intrinsic; 6] =
-    [Intrinsic::Name, Intrinsic::Status, Intrinsic::StatusMessage, Intrinsic::Kind, Intrinsic::RootName, Intrinsic::RootService];
+/// Intrinsics of a span that are compared like attributes, as numbers above those of columns. Durations, ids and places in the tree tell
+/// nothing; what belongs to the trace is counted apart.
+const INTRINSICS: [(Intrinsic, u32); 4] = [
+    (Intrinsic::Name, u32::MAX),
+    (Intrinsic::Status, u32::MAX - 1),
+    (Intrinsic::StatusMessage, u32::MAX - 2),
+    (Intrinsic::Kind, u32::MAX - 3),
+];
 
 /// Counts per interval of the values of one attribute.
 #[derive(Default)]
@@ -48,19 +54,18 @@ pub(super) fn compare(
     let planner = Planner::default();
     let stages = Stages::new(pipeline, &planner)?;
     let chosen = planner.condition(selection.unwrap_or(&FieldExpr::Literal(Static::Bool(true))))?;
-    let intrinsics: Vec<(&str, usize)> = INTRINSICS.iter().map(|i| (i.name(), planner.field(&Attribute::Intrinsic(*i)))).collect();
+    let root = planner.field(&Attribute::Intrinsic(Intrinsic::RootName));
     let plan = planner.finish();
-    let read: Vec<usize> = intrinsics.iter().map(|(_, f)| *f).collect();
     let side = || Side { context, attributes: vec![], numbers: FxHashMap::default() };
     let (mut baseline, mut selected) = (Batched::new(side()), Batched::new(side()));
-    feed(&stages, &plan, &read, context, seen, &mut |span: Seen| {
+    feed(&stages, &plan, &[root], context, seen, &mut |span: Seen| {
         let start = span.view.batch.start.get(span.row).copied().unwrap_or(0);
         let inside = range.is_none_or(|(from, to)| (from as u64..=to as u64).contains(&start));
         let counts = if inside && span.view.row_passes(&chosen, span.row, span.trace) { &mut selected } else { &mut baseline };
-        for (name, field) in &intrinsics {
-            counts.side.add(name, &span.view.value(*field, span.row, span.trace), span.interval, 1.0)?;
+        if let Some((trace, _)) = span.trace {
+            counts.root(trace, span.interval)?;
         }
-        counts.attributes(span.view, span.row, span.interval)
+        counts.span(span.view, span.row, span.interval)
     })?;
     let mut out = vec![];
     for (name, mut counts) in [("baseline", baseline), ("selection", selected)] {
@@ -120,15 +125,54 @@ struct Batched<'a> {
     spans: FxHashMap<(u32, u32, u64, u32), u32>,
     /// (batch, resource, interval) to count
     resources: FxHashMap<(u32, u32, u32), u32>,
+    /// spans of the trace at hand that are to be counted under its root
+    root: Option<Root>,
+}
+
+struct Root {
+    trace: [u8; 16],
+    interval: usize,
+    name: String,
+    service: String,
+    spans: u32,
 }
 
 impl<'a> Batched<'a> {
     fn new(side: Side<'a>) -> Batched<'a> {
-        Batched { side, batches: vec![], numbers: FxHashMap::default(), spans: FxHashMap::default(), resources: FxHashMap::default() }
+        Batched {
+            side,
+            batches: vec![],
+            numbers: FxHashMap::default(),
+            spans: FxHashMap::default(),
+            resources: FxHashMap::default(),
+            root: None,
+        }
     }
 
-    /// Counts the attributes of a span and of its resource.
-    fn attributes(&mut self, view: &View, row: usize, interval: usize) -> Result<(), QueryError> {
+    /// Counts a span under its trace's root name and service.
+    fn root(&mut self, trace: &Trace, interval: usize) -> Result<(), QueryError> {
+        match &mut self.root {
+            Some(r) if r.trace == trace.id && r.interval == interval => {
+                r.spans += 1;
+                Ok(())
+            }
+            _ => {
+                self.flush_root()?;
+                let (name, service) = (trace.root_name().to_owned(), trace.root_service().to_owned());
+                self.root = Some(Root { trace: trace.id, interval, name, service, spans: 1 });
+                Ok(())
+            }
+        }
+    }
+
+    fn flush_root(&mut self) -> Result<(), QueryError> {
+        let Some(r) = self.root.take() else { return Ok(()) };
+        self.side.add(Intrinsic::RootName.name(), &Value::str(&r.name), r.interval, f64::from(r.spans))?;
+        self.side.add(Intrinsic::RootService.name(), &Value::str(&r.service), r.interval, f64::from(r.spans))
+    }
+
+    /// Counts a span's intrinsics, its attributes and those of its resource.
+    fn span(&mut self, view: &View, row: usize, interval: usize) -> Result<(), QueryError> {
         let b = &view.batch;
         if self.spans.len() > MAX_PENDING_COUNTS || self.batches.len() > MAX_CACHED_VIEWS {
             self.flush()?;
@@ -137,6 +181,17 @@ impl<'a> Batched<'a> {
             self.batches.push(b.clone());
             self.batches.len() as u32 - 1
         });
+        for (intrinsic, number) in INTRINSICS {
+            let code = match intrinsic {
+                Intrinsic::Name => b.name.get(row).map(|c| u64::from(*c)),
+                Intrinsic::StatusMessage => b.status_message.get(row).map(|c| u64::from(*c)),
+                Intrinsic::Status => b.status.get(row).map(|s| u64::from(*s)),
+                _ => b.kind.get(row).map(|k| u64::from(*k)),
+            };
+            if let Some(code) = code {
+                *self.spans.entry((batch, number, code, interval as u32)).or_default() += 1;
+            }
+        }
         for (column, entry) in view.entries_of(row) {
             let Some(values) = b.attrs.get(column as usize).map(|c| &c.values) else { continue };
             let e = entry as usize;
@@ -158,8 +213,18 @@ impl<'a> Batched<'a> {
     }
 
     fn flush(&mut self) -> Result<(), QueryError> {
+        self.flush_root()?;
         for ((batch, column, code, interval), n) in self.spans.drain() {
             let Some(b) = self.batches.get(batch as usize) else { continue };
+            if let Some((intrinsic, _)) = INTRINSICS.iter().find(|(_, number)| *number == column) {
+                let value = match intrinsic {
+                    Intrinsic::Status => Value::Status(code as u8),
+                    Intrinsic::Kind => Value::Kind(code as u8),
+                    _ => Value::str(b.dict.get(code as u32)),
+                };
+                self.side.add(intrinsic.name(), &value, interval as usize, f64::from(n))?;
+                continue;
+            }
             let Some(c) = b.attrs.get(column as usize) else { continue };
             let value = match &c.values {
                 AttrValues::Str(_) => Value::str(b.dict.get(code as u32)),

@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(default_step(0, 600 * s), 2 * s);
         assert_eq!(default_step(0, 1800 * s), 5 * s);
         assert_eq!(default_step(0, 60 * s), s);
-        assert_eq!(default_step(0, 86_400 * s), 360 * s);
+        assert_eq!(default_step(0, 86_400 * s), 300 * s);
         assert_eq!(default_step(0, 30 * s), 100_000_000);
     }
 }
