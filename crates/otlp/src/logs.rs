@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use model::{Labels, LogBatch, LogBatchBuilder};
+use model::{DictBuilder, Labels, LogBatch, LogBatchBuilder};
 use rustc_hash::FxHashMap;
 
 use crate::level::{self, LEVEL_FIELDS};
@@ -13,7 +13,7 @@ use crate::options::{LogAction, LogSettings};
 use crate::partial::Partial;
 use crate::text;
 use crate::value::{self, Value, id, key_value};
-use crate::wire::Reader;
+use crate::wire::{self, Reader};
 use crate::{DecodeError, Decoded};
 
 /// Reads the whole request.
@@ -38,6 +38,7 @@ struct Decoder<'a, 's> {
     names: FxHashMap<&'a [u8], Option<Name>>,
     streams: FxHashMap<Labels, u32>,
     fields: FieldNames,
+    order: Order,
     /// pairs of the record at hand
     meta: Vec<(u32, u32)>,
     scratch: String,
@@ -139,6 +140,7 @@ impl<'a, 's> Decoder<'a, 's> {
             names: FxHashMap::default(),
             streams: FxHashMap::default(),
             fields: FieldNames::default(),
+            order: Order::default(),
             meta: vec![],
             scratch: String::new(),
             all_pairs: 0,
@@ -253,7 +255,7 @@ impl<'a, 's> Decoder<'a, 's> {
         match (action, val) {
             (LogAction::Drop, _) => Ok(()),
             (LogAction::StructuredMetadata, Value::Map(_)) | (LogAction::IndexLabel, _) => {
-                self.flatten(String::from_utf8_lossy(key).into_owned(), val, action, 0, out)
+                self.flatten(wire::text(key).into_owned(), val, action, 0, out)
             }
             (LogAction::StructuredMetadata, _) => {
                 if let Some(name) = self.name(key) {
@@ -297,7 +299,7 @@ impl<'a, 's> Decoder<'a, 's> {
             while let Some((number, field)) = r.next()? {
                 if number == 1 {
                     let (child, val) = key_value(field.len("KeyValueList.values")?)?;
-                    self.flatten(format!("{name}_{}", String::from_utf8_lossy(child)), &val, action, depth + 1, out)?;
+                    self.flatten(format!("{name}_{}", wire::text(child)), &val, action, depth + 1, out)?;
                 }
             }
             return Ok(());
@@ -319,7 +321,7 @@ impl<'a, 's> Decoder<'a, 's> {
         if let Some(known) = self.names.get(key) {
             return *known;
         }
-        let text = String::from_utf8_lossy(key);
+        let text = wire::text(key);
         let name = match log_label_name(&text) {
             Ok(name) => Some(Name { code: self.out.dict().code(&name), rank: rank(&name) }),
             Err(reason) => {
@@ -418,7 +420,8 @@ impl<'a, 's> Decoder<'a, 's> {
             own.pairs.push((name, level));
         }
         let stream = if own.labels.is_empty() { context.stream } else { self.stream(&context.labels, &own.labels) };
-        self.out.push(stream, time, line, &own.pairs);
+        self.order.sort(&mut own.pairs, self.out.dict());
+        self.out.push_sorted(stream, time, line, &own.pairs);
         self.scratch = scratch;
         Ok(())
     }
@@ -489,6 +492,33 @@ impl<'a, 's> Decoder<'a, 's> {
             (None, None) => return self.out.dict().code(&level::detect_level(|_| None, |_| None, line)),
         };
         self.out.dict().code(&found)
+    }
+}
+
+/// Sorts metadata by name. Records mostly carry the same names in the same order, so the last permutation is kept and tried first.
+#[derive(Debug, Default)]
+struct Order {
+    /// the name codes last seen, as they came
+    names: Vec<u32>,
+    /// the places of the sorted pairs among them; of a name given twice only the last
+    places: Vec<u32>,
+    sorted: Vec<(u32, u32)>,
+}
+
+impl Order {
+    fn sort(&mut self, pairs: &mut Vec<(u32, u32)>, dict: &DictBuilder) {
+        if !pairs.iter().map(|p| p.0).eq(self.names.iter().copied()) {
+            self.names.clear();
+            self.names.extend(pairs.iter().map(|p| p.0));
+            let (names, places) = (&self.names, &mut self.places);
+            places.clear();
+            places.extend(0..names.len() as u32);
+            places.sort_by(|a, b| dict.get(names[*a as usize]).cmp(dict.get(names[*b as usize])).then(b.cmp(a)));
+            places.dedup_by_key(|p| names[*p as usize]);
+        }
+        self.sorted.clear();
+        self.sorted.extend(self.places.iter().map(|p| pairs[*p as usize]));
+        std::mem::swap(pairs, &mut self.sorted);
     }
 }
 

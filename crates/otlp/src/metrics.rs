@@ -17,7 +17,7 @@ use crate::names::{MetricType, metric_name};
 use crate::options::{Delta, MetricSettings, Options};
 use crate::partial::Partial;
 use crate::value;
-use crate::wire::Reader;
+use crate::wire::{self, Reader};
 use crate::{DecodeError, Decoded};
 
 use labels::{ResourceLabels, ScopeLabels};
@@ -243,7 +243,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
         if let Some(Entry::Metric(m)) = self.options.cache().get(hash) {
             return m;
         }
-        let (name, unit) = (String::from_utf8_lossy(parts.name), String::from_utf8_lossy(parts.unit));
+        let (name, unit) = (wire::text(parts.name), wire::text(parts.unit));
         let (translated, metric_kind) = match kind {
             GAUGE => (MetricType::Gauge, MetricKind::Gauge),
             SUM if monotonic => (MetricType::Counter, MetricKind::Counter),
@@ -254,7 +254,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
         let made = metric_name(&name, &unit, translated, self.settings.strategy).map(|metric| Metadata {
             metric: metric.into(),
             kind: metric_kind,
-            help: String::from_utf8_lossy(parts.description).into(),
+            help: wire::text(parts.description).into(),
             unit: unit.into(),
         });
         let made = Arc::new(made);

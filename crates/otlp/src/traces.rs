@@ -6,7 +6,7 @@ use crate::limits::MAX_ITEMS;
 use crate::options::TraceSettings;
 use crate::partial::Partial;
 use crate::value::{self, Value, id, key_value};
-use crate::wire::Reader;
+use crate::wire::{self, Reader};
 use crate::{DecodeError, Decoded};
 
 /// Reads the whole request; spans without a valid trace id are rejected.
@@ -134,7 +134,7 @@ impl<'a> Decoder<'a, '_> {
 
     fn attr(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let (key, val) = key_value(bytes)?;
-        let key = self.out.dict().code(cut(self.settings, &String::from_utf8_lossy(key)));
+        let key = self.out.dict().code(cut(self.settings, &wire::text(key)));
         match val {
             Value::Str(s) => {
                 let code = self.out.dict().code(cut(self.settings, &s));
@@ -197,7 +197,7 @@ impl<'a> Decoder<'a, '_> {
     /// An attribute of an event or link.
     fn pair(&mut self, bytes: &[u8]) -> Result<(u32, AnyValue), DecodeError> {
         let (key, val) = key_value(bytes)?;
-        let code = self.out.dict().code(cut(self.settings, &String::from_utf8_lossy(key)));
+        let code = self.out.dict().code(cut(self.settings, &wire::text(key)));
         let mut val = val.to_owned()?;
         cut_value(self.settings, &mut val);
         Ok((code, val))

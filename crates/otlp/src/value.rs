@@ -6,7 +6,7 @@ use model::{AnyValue, KeyValue};
 
 use crate::DecodeError;
 use crate::limits::MAX_VALUE_DEPTH;
-use crate::wire::Reader;
+use crate::wire::{self, Reader};
 
 /// An AnyValue whose texts and nested messages still lie in the request.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,7 @@ impl Value<'_> {
                 while let Some((number, field)) = r.next()? {
                     if number == 1 {
                         let (key, val) = key_value(field.len("KeyValueList.values")?)?;
-                        out.push(KeyValue { key: String::from_utf8_lossy(key).into_owned(), value: val.owned(depth + 1)? });
+                        out.push(KeyValue { key: wire::text(key).into_owned(), value: val.owned(depth + 1)? });
                     }
                 }
                 AnyValue::Map(out)
@@ -100,7 +100,7 @@ impl Value<'_> {
 /// An owned KeyValue.
 pub fn owned_key_value(bytes: &[u8]) -> Result<KeyValue, DecodeError> {
     let (key, val) = key_value(bytes)?;
-    Ok(KeyValue { key: String::from_utf8_lossy(key).into_owned(), value: val.to_owned()? })
+    Ok(KeyValue { key: wire::text(key).into_owned(), value: val.to_owned()? })
 }
 
 /// A trace id or span id: exactly `N` bytes, or none at all (then zeros). `None` = any other length.

@@ -52,6 +52,17 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Nearly all keys and lengths have one byte.
+        match self.buf.split_first() {
+            Some((byte, rest)) if byte & 0x80 == 0 => {
+                self.buf = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;
         for (i, byte) in self.buf.iter().take(10).enumerate() {
             let part = u64::from(byte & 0x7f);
@@ -198,7 +209,16 @@ impl<'a> Field<'a> {
     /// A string; invalid UTF-8 is replaced by U+FFFD.
     #[inline]
     pub fn text(self, what: &str) -> Result<Cow<'a, str>, DecodeError> {
-        self.len(what).map(String::from_utf8_lossy)
+        self.len(what).map(text)
+    }
+}
+
+/// The bytes as text; invalid UTF-8 is replaced by U+FFFD. Valid text, the usual case, is checked the fast way.
+#[inline]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(s) => Cow::Borrowed(s),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

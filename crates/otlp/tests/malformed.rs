@@ -63,21 +63,38 @@ fn cut_short() {
 
 #[test]
 fn turned_bits() {
-    for options in each_options() {
-        for bytes in samples() {
-            for at in 0..bytes.len() {
-                for bit in 0..8 {
-                    let mut bad = bytes.clone();
-                    bad[at] ^= 1 << bit;
-                    decode(&bad, Encoding::Proto, &options);
-                }
+    let options = Options::default();
+    for (signal, bytes) in samples().iter().enumerate() {
+        let mut bad = bytes.clone();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                bad[at] = bytes[at] ^ (1 << bit);
+                decode_one(&bad, signal, &options);
+            }
+            bad[at] = bytes[at];
+        }
+    }
+    for json in [METRICS, LOGS, TRACES] {
+        for at in 0..json.len() {
+            let mut bad = json.as_bytes().to_vec();
+            bad[at] ^= 1 << (at % 8);
+            decode(&bad, Encoding::Json, &options);
+        }
+    }
+}
+
+/// Whatever the answer is, there must be one, and items must be counted as they are.
+fn decode_one(bytes: &[u8], signal: usize, options: &Options) {
+    match signal {
+        0 => drop(otlp::decode_metrics(bytes, Encoding::Proto, options, 1)),
+        1 => {
+            if let Ok(d) = otlp::decode_logs(bytes, Encoding::Proto, options, 1) {
+                assert_eq!(d.items as usize, d.batch.len());
             }
         }
-        for json in [METRICS, LOGS, TRACES] {
-            for at in 0..json.len() {
-                let mut bad = json.as_bytes().to_vec();
-                bad[at] ^= 1 << (at % 8);
-                decode(&bad, Encoding::Json, &options);
+        _ => {
+            if let Ok(d) = otlp::decode_traces(bytes, Encoding::Proto, options, 1) {
+                assert_eq!(d.items as usize, d.batch.len());
             }
         }
     }

@@ -136,5 +136,5 @@ fn no_requests() {
     for bad in ["", "[", "[]", "5", r#""x""#, r#"{"resourceSpans":["#, r#"{} {}"#, r#"{"resourceSpans":{}}"#, r#"{"resourceSpans":[1]}"#] {
         assert!(refused(bad).starts_with("invalid JSON request"), "{bad}");
     }
-    assert!(refused(&(r#"{"resourceSpans":"#.repeat(1) + &"[".repeat(100_000))).starts_with("invalid JSON request"));
+    assert!(refused(&(r#"{"resourceSpans":"#.to_owned() + &"[".repeat(100_000))).starts_with("invalid JSON request"));
 }

@@ -9,7 +9,7 @@ use crate::names::metric_label_name;
 use crate::options::MetricSettings;
 use crate::text;
 use crate::value::key_value;
-use crate::wire::Reader;
+use crate::wire::{self, Reader};
 
 /// What a resource adds to each of its series, and its `target_info`.
 #[derive(Debug, Default)]
@@ -200,5 +200,5 @@ pub fn text_pair(bytes: &[u8]) -> Result<(String, String), DecodeError> {
     let (key, val) = key_value(bytes)?;
     let mut out = String::new();
     text::push_value(&mut out, &val)?;
-    Ok((String::from_utf8_lossy(key).into_owned(), out))
+    Ok((wire::text(key).into_owned(), out))
 }
