@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Batch, LogBatch, Tenant};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::limits;
 use crate::logs::LogHead;
 use crate::metrics::{AgeRule, Commit, MetricHead};
 use crate::options::Retention;
@@ -29,6 +30,11 @@ struct TenantHeads {
 }
 
 impl TenantHeads {
+    /// Bytes of metrics, logs and spans.
+    fn sizes(&self) -> [u64; 3] {
+        [self.metrics.heap_size(), self.logs.heap_size(), self.spans.heap_size()]
+    }
+
     fn view(&self) -> TenantView {
         TenantView { metrics: self.metrics.clone(), logs: self.logs.view(), spans: self.spans.view() }
     }
@@ -91,6 +97,30 @@ impl Heads {
             }
             if out != before {
                 self.changed.insert(tenant.clone());
+            }
+        }
+        out
+    }
+
+    /// Drops the oldest data of the largest heads until no more than `target` bytes are left, as far as that can be.
+    pub fn evict(&mut self, target: u64) -> Counts {
+        let mut out = Counts::default();
+        // Each round halves the largest head at most; a head that gives nothing back ends it.
+        for _ in 0..limits::EVICT_ROUNDS {
+            let held: u64 = self.tenants.values().map(|h| h.sizes().iter().sum::<u64>()).sum();
+            let largest = self.tenants.iter().flat_map(|(t, h)| h.sizes().into_iter().zip(0..).map(move |(bytes, s)| (bytes, s, t)));
+            let (true, Some((bytes, signal, tenant))) = (held > target, largest.max()) else { break };
+            let (tenant, excess) = (tenant.clone(), (held - target).min(bytes / 2 + 1));
+            let Some(h) = self.tenants.get_mut(&tenant) else { break };
+            match signal {
+                0 => out.samples += h.metrics.cut(excess).map_or(0, |t| h.metrics.retain(t)),
+                1 => out.lines += h.logs.cut(excess).map_or(0, |t| h.logs.retain(t)),
+                _ => out.spans += h.spans.cut(excess).map_or(0, |t| h.spans.retain(t)),
+            }
+            let stuck = h.sizes()[signal] >= bytes;
+            self.changed.insert(tenant);
+            if stuck {
+                break;
             }
         }
         out

@@ -5,6 +5,7 @@
 mod checkpoint;
 mod codec;
 mod control;
+mod evict;
 mod heads;
 mod index;
 mod ingest_log;
@@ -26,7 +27,7 @@ mod write;
 mod writer;
 
 pub use metrics::Cardinality;
-pub use options::{Retention, StoreOptions, SyncPolicy};
+pub use options::{Retention, StoreOptions, SyncPolicy, WhenFull};
 pub use snapshot::Snapshot;
 pub use stats::{ReplayStats, StoreStats, TenantStats};
 pub use store::Store;

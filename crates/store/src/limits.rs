@@ -10,6 +10,10 @@ pub const QUEUE_BYTES: usize = 128 << 20;
 pub const GROUP_BYTES: usize = 16 << 20;
 /// Bytes of all heads together above which writes are answered "busy".
 pub const MEMORY_BYTES: u64 = 2 << 30;
+/// With `WhenFull::EvictOldest`: percent of the limit at which eviction begins, and that it leaves.
+pub const EVICT_PERCENT: (u64, u64) = (90, 80);
+/// Heads that one eviction makes smaller at most.
+pub const EVICT_ROUNDS: usize = 16;
 /// Total size of the write-ahead log; it bounds the start time.
 pub const WAL_BYTES: u64 = 512 << 20;
 /// What a busy answer tells the sender to wait.

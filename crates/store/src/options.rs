@@ -17,6 +17,7 @@ pub struct StoreOptions {
     pub sync: SyncPolicy,
     /// bytes of all heads above which writes are refused (retryable); 0 = no limit
     pub memory_limit: u64,
+    pub when_full: WhenFull,
     pub queue_writes: usize,
     pub queue_bytes: usize,
     /// total bytes of the write-ahead log; when reached, a checkpoint is written and the log trimmed
@@ -28,6 +29,16 @@ pub struct StoreOptions {
     pub disk: Arc<dyn Disk>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+}
+
+/// What happens as the heads come near their memory limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// Nothing: at the limit writes are refused until retention has dropped something.
+    #[default]
+    Refuse,
+    /// The oldest data of the largest heads goes, so that there is always room for new data.
+    EvictOldest,
 }
 
 /// How long rows are kept, per signal, by their own time; zero keeps them for ever.
@@ -51,6 +62,7 @@ impl StoreOptions {
             dir: None,
             sync: SyncPolicy::Always,
             memory_limit: limits::MEMORY_BYTES,
+            when_full: WhenFull::Refuse,
             queue_writes: limits::QUEUE_WRITES,
             queue_bytes: limits::QUEUE_BYTES,
             wal_bytes: limits::WAL_BYTES,

@@ -28,6 +28,8 @@ pub struct StoreStats {
     pub rejected: Vec<(Reason, u64)>,
     /// rows dropped by retention
     pub expired: Counts,
+    /// rows dropped to stay below the memory limit
+    pub evicted: Counts,
     pub queue_writes: u64,
     pub queue_bytes: u64,
     /// estimated bytes of all heads
@@ -87,6 +89,7 @@ pub struct Counters {
 struct Rows {
     stored: Counts,
     expired: Counts,
+    evicted: Counts,
     rejected: Vec<(Reason, u64)>,
     wal: LogStats,
 }
@@ -120,6 +123,11 @@ impl Counters {
         rows.expired = add(rows.expired, counts);
     }
 
+    pub fn evicted(&self, counts: Counts) {
+        let mut rows = self.rows();
+        rows.evicted = add(rows.evicted, counts);
+    }
+
     pub fn fill(&self, out: &mut StoreStats) {
         for i in 0..3 {
             out.appends[i] = self.appends[i].load(Ordering::Relaxed);
@@ -129,7 +137,8 @@ impl Counters {
         out.memory_bytes = self.memory_bytes.load(Ordering::Relaxed);
         out.checkpoints = self.checkpoints.load(Ordering::Relaxed);
         let rows = self.rows();
-        (out.stored, out.expired, out.rejected, out.wal) = (rows.stored, rows.expired, rows.rejected.clone(), rows.wal.clone());
+        (out.stored, out.expired, out.evicted) = (rows.stored, rows.expired, rows.evicted);
+        (out.rejected, out.wal) = (rows.rejected.clone(), rows.wal.clone());
     }
 }
 

@@ -11,7 +11,7 @@ use crate::heads::Heads;
 use crate::ingest_log::IngestLog;
 use crate::limits;
 use crate::metrics::{AgeRule, Commit};
-use crate::options::{StoreOptions, SyncPolicy};
+use crate::options::{StoreOptions, SyncPolicy, WhenFull};
 use crate::published::Published;
 use crate::queue::{Control, ControlReply, Job, Pending, Queue};
 use crate::record;
@@ -104,11 +104,22 @@ impl Writer {
         {
             self.fail(&e);
         }
+        self.make_room();
         let now = self.shared.options.clock.elapsed();
         if now.saturating_sub(self.retained) >= limits::RETENTION_EVERY {
             self.retained = now;
             self.retain();
         }
+    }
+
+    fn make_room(&mut self) {
+        let (limit, (start, leave)) = (self.shared.options.memory_limit, limits::EVICT_PERCENT);
+        if self.shared.options.when_full == WhenFull::Refuse || limit == 0 || self.heads.heap_size() <= limit / 100 * start {
+            return;
+        }
+        let evicted = self.heads.evict(limit / 100 * leave);
+        self.shared.counters.evicted(evicted);
+        self.publish();
     }
 
     fn retain(&mut self) {

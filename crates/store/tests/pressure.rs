@@ -11,7 +11,7 @@ use common::disk::{Failing, FailingDisk};
 use common::*;
 use host::Clock;
 use query::{Budget, LabelQuery, MetricSource};
-use store::{AppendError, NativeOnly, Retention, Store, StoreOptions};
+use store::{AppendError, NativeOnly, Retention, Store, StoreOptions, WhenFull};
 
 fn slow(sync_ms: u64, options: StoreOptions) -> (std::path::PathBuf, Store) {
     let dir = host::temp_dir("pressure").unwrap();
@@ -83,6 +83,27 @@ fn a_used_up_budget_refuses_writes_and_answers_queries() {
 }
 
 #[test]
+fn the_oldest_data_makes_room() {
+    let limit = 400_000;
+    let options = StoreOptions { memory_limit: limit, when_full: WhenFull::EvictOldest, ..StoreOptions::memory() };
+    let store = Store::open(options, Arc::new(NativeOnly)).unwrap();
+    for i in 0..3_000i64 {
+        let (name, line) = (format!("m i={}", i / 100), format!("line {i} {}", "x".repeat(100)));
+        store.append_wait(write_to("me", samples(&[(&name, i, i as f64 / 7.0)]))).unwrap();
+        store.append_wait(write_to("me", lines(&[("s", i, &line, "")]))).unwrap();
+        store.append_wait(write_to("you", spans(&[(1, i as u8, i as u64, "op"), (2, i as u8, i as u64, &line)]))).unwrap();
+    }
+    let stats = store.stats();
+    assert!(stats.memory_bytes <= limit && stats.memory_bytes > limit / 2, "{} bytes", stats.memory_bytes);
+    assert!(stats.evicted.lines > 100 && stats.evicted.spans > 100 && stats.refused == 0, "{:?}", stats.evicted);
+    let text = logs_text(&store.snapshot(&[tenant("me")]), &[]);
+    assert!(text.contains("line 2999 ") && !text.contains("line 0 "), "the newest stay");
+    let held = text.lines().count() as u64;
+    assert_eq!((held + stats.evicted.lines, held), (3_000, stats.tenants[0].lines));
+    assert!(trace_text(&store.snapshot(&[tenant("you")]), 1).contains("@2999 op"));
+}
+
+#[test]
 fn readers_see_whole_groups_only() {
     let store = Arc::new(memory());
     let (writers_done, start) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(2)));
@@ -151,5 +172,5 @@ fn retention_drops_what_is_old() {
     assert_eq!(snapshot.label_values("__name__", &all, &Budget::unlimited()).unwrap(), ["new"]);
     let stats = store.stats();
     assert_eq!((stats.expired.samples, stats.expired.lines, stats.expired.spans), (1, 1, 1));
-    assert_eq!((stats.tenants[0].series, stats.tenants[0].streams), (1, 1));
+    assert_eq!((stats.tenants[0].series, stats.tenants[0].samples, stats.tenants[0].streams), (1, 1, 1));
 }

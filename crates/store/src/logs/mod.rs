@@ -11,6 +11,7 @@ use query::{Budget, Direction, LogPart, LogRange, QueryError, StreamStats};
 use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::evict::Ages;
 use crate::index::LabelIndex;
 use crate::tiers;
 use crate::write::Appended;
@@ -132,6 +133,14 @@ impl LogHead {
         }
     }
 
+    /// The time to `retain` from so that about `excess` bytes go.
+    pub fn cut(&self, excess: u64) -> Option<i64> {
+        let newest = || self.parts.iter().map(|p| p.batch.max_ts);
+        let mut ages = Ages::new(newest().min()?, newest().max()?);
+        self.parts.iter().for_each(|p| ages.add(p.batch.max_ts, p.size().bytes as u64));
+        ages.cut(excess)
+    }
+
     /// Drops parts that end before `cutoff`, and streams that no part has any more. Answers the dropped lines.
     pub fn retain(&mut self, cutoff: i64) -> u64 {
         let old = self.parts.len();
@@ -153,6 +162,10 @@ impl LogHead {
         }
         self.lines = self.lines.saturating_sub(lines);
         lines
+    }
+
+    pub fn heap_size(&self) -> u64 {
+        self.bytes + read(&self.index).heap_size() as u64
     }
 
     pub fn view(&self) -> LogView {

@@ -17,6 +17,7 @@ use roaring::RoaringBitmap;
 
 pub use series::{Commit, MemSeries};
 
+use crate::evict::Ages;
 use crate::index::LabelIndex;
 use crate::write::{Appended, Reason, Rejected};
 use chunk::{Point, Value};
@@ -169,8 +170,20 @@ impl MetricHead {
             gone.into_iter().for_each(|id| index.remove(id));
         }
         write(&self.exemplars).retain(cutoff);
-        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed as u64)));
+        let less = |by: u64| move |n: u64| Some(n.saturating_sub(by));
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less(freed as u64));
+        let _ = self.samples.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less(samples));
         samples
+    }
+
+    /// The time to `retain` from so that about `excess` bytes go.
+    pub fn cut(&self, excess: u64) -> Option<i64> {
+        let index = read(&self.index);
+        let mut oldest = i64::MAX;
+        index.iter().for_each(|(_, s)| s.pieces(&mut |t, _| oldest = oldest.min(t)));
+        let mut ages = Ages::new(oldest, self.max_time()?);
+        index.iter().for_each(|(_, s)| s.pieces(&mut |t, bytes| ages.add(t, bytes as u64)));
+        ages.cut(excess)
     }
 
     /// The ids that satisfy one of the sets and have something in the range that the snapshot sees.

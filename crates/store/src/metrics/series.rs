@@ -108,6 +108,17 @@ impl MemSeries {
         view.read(min_t, max_t, out);
     }
 
+    /// The newest time and the bytes of each piece that `retain` can drop.
+    pub fn pieces(&self, each: &mut dyn FnMut(i64, usize)) {
+        let data = self.lock();
+        for c in &data.chunks {
+            each(c.max_t, c.heap_size() + std::mem::size_of::<Chunk>());
+        }
+        if let Some(newest) = data.newest_time() {
+            each(newest, data.open.heap_size());
+        }
+    }
+
     /// Drops chunks that end before `cutoff`. Answers the freed bytes, the dropped samples, and whether nothing is left.
     pub fn retain(&self, cutoff: i64) -> (usize, u64, bool) {
         let mut data = self.lock();

@@ -9,6 +9,7 @@ use model::SpanBatch;
 use query::{Budget, QueryError, SpanRange, SpanRef, TraceSpans};
 use rustc_hash::FxHashSet;
 
+use crate::evict::Ages;
 use crate::tiers::{self, Size};
 use crate::write::Appended;
 
@@ -48,6 +49,11 @@ impl Part {
         Size { rows: self.batch.len(), bytes: self.bytes }
     }
 
+    /// Unix nanoseconds; signed, as ages are reckoned.
+    fn newest(&self) -> i64 {
+        i64::try_from(self.batch.max_end.max(self.batch.max_start)).unwrap_or(i64::MAX)
+    }
+
     fn row(&self, place: usize) -> u32 {
         self.by_trace.as_ref().map_or(place as u32, |rows| rows[place])
     }
@@ -85,6 +91,14 @@ impl SpanHead {
         out
     }
 
+    /// The time to `retain` from so that about `excess` bytes go.
+    pub fn cut(&self, excess: u64) -> Option<u64> {
+        let newest = || self.view.parts.iter().map(|p| p.newest());
+        let mut ages = Ages::new(newest().min()?, newest().max()?);
+        self.view.parts.iter().for_each(|p| ages.add(p.newest(), p.bytes as u64));
+        ages.cut(excess).map(|t| t.max(0) as u64)
+    }
+
     /// Drops parts whose spans all ended before `cutoff` (Unix nanoseconds). Answers the dropped spans.
     pub fn retain(&mut self, cutoff: u64) -> u64 {
         let v = &mut self.view;
@@ -93,6 +107,10 @@ impl SpanHead {
         v.spans = v.parts.iter().map(|p| p.batch.len() as u64).sum();
         v.bytes = v.parts.iter().map(|p| p.bytes as u64).sum();
         before - v.spans
+    }
+
+    pub fn heap_size(&self) -> u64 {
+        self.view.bytes
     }
 
     pub fn view(&self) -> SpanView {
