@@ -38,6 +38,7 @@ fn main() {
     metrics();
     logs();
     spans();
+    disk();
 }
 
 fn rate(what: &str, n: u64, started: Instant) {
@@ -144,6 +145,39 @@ fn logs() {
     )
     .unwrap();
     println!("scan: {parts} parts in {:.2?}", started.elapsed());
+}
+
+/// Synced writes of 300 lines, four callers at once, then the time to open the folder again.
+fn disk() {
+    let dir = host::temp_dir("bench").unwrap();
+    let open = || Arc::new(Store::open(StoreOptions::at(&dir), Arc::new(NativeOnly)).unwrap());
+    let store = open();
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for caller in 0..4i64 {
+            let store = store.clone();
+            scope.spawn(move || {
+                for n in 0..250 {
+                    let mut b = LogBatchBuilder::default();
+                    let s = b.stream(&labels(caller as u32));
+                    (0..300).for_each(|i| b.push(s, n * 300 + i, &format!("GET /api/orders/{i} took {} ms for user {n}", i % 97), &[]));
+                    store.append_wait(write(Batch::Logs(Arc::new(b.finish())))).unwrap();
+                }
+            });
+        }
+    });
+    rate("synced lines", 300_000, started);
+    let wal = store.stats().wal;
+    println!(
+        "{} writes, {} syncs of {:.2?}, {} bytes of log",
+        wal.appended_records,
+        wal.syncs,
+        wal.sync_time / wal.syncs.max(1) as u32,
+        wal.bytes
+    );
+    drop(store);
+    println!("opened again in {:.2?}", open().stats().replay.time);
+    let _ = std::fs::remove_dir_all(dir);
 }
 
 fn spans() {

@@ -57,6 +57,13 @@ pub fn open(options: &StoreOptions, dir: &Path, decode: &dyn Decode) -> io::Resu
                 }
             }
         })?;
+    // The folders themselves are names too.
+    options.disk.sync_dir(dir)?;
+    if let Some(parent) = dir.parent().filter(|p| !p.as_os_str().is_empty())
+        && let Err(e) = options.disk.sync_dir(parent)
+    {
+        tracing::warn!(folder = %parent.display(), error = %e, "the folder above the data cannot be synced");
+    }
     let stats = ReplayStats {
         records: replay.records,
         bytes: replay.bytes,

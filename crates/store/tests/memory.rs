@@ -55,6 +55,14 @@ fn out_of_order_windows() {
     };
     assert_eq!(reasons(0), [(Reason::OutOfOrder, 2)]);
     assert_eq!(reasons(100), [(Reason::TooOld, 2)]);
+    let store = open(100);
+    store.append_wait(write_to("me", samples(&[("m", 1000, 1.0)]))).unwrap();
+    store.append_wait(write_to("me", samples(&[("m", 901, 1.0), ("m", 899, 1.0), ("refused", 1, 1.0)]))).unwrap();
+    let snapshot = store.snapshot(&[tenant("me")]);
+    assert_eq!(metrics_text(&snapshot, &[]), "{__name__=\"m\"} 901=1 1000=1\n");
+    let all = LabelQuery { matcher_sets: &[], min_t: i64::MIN, max_t: i64::MAX, limit: 0 };
+    assert_eq!(snapshot.label_values("__name__", &all, &Budget::unlimited()).unwrap(), ["m"], "a series without samples is none");
+    assert_eq!(store.stats().tenants[0].series, 1);
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub struct MetricHead {
     metadata: RwLock<MetadataTable>,
     /// newest sample time, `i64::MIN` when there is none
     max_t: AtomicI64,
+    /// no sample is older
+    min_t: AtomicI64,
+    /// sequence of the newest commit, set before anything of it is there
+    commit: AtomicU64,
     samples: AtomicU64,
     /// heap bytes of series and chunks, without index, exemplars and metadata
     bytes: AtomicU64,
@@ -44,6 +48,8 @@ impl Default for MetricHead {
             exemplars: RwLock::default(),
             metadata: RwLock::default(),
             max_t: AtomicI64::new(i64::MIN),
+            min_t: AtomicI64::new(i64::MAX),
+            commit: AtomicU64::new(0),
             samples: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -88,6 +94,9 @@ struct Apply<'a> {
     rule: AgeRule,
     commit: Commit,
     newest: i64,
+    oldest: i64,
+    /// made for this batch
+    fresh: Vec<u32>,
     grown: isize,
     out: Appended,
 }
@@ -95,9 +104,11 @@ struct Apply<'a> {
 impl MetricHead {
     /// Applies a batch in the order of its rows.
     pub fn append(&self, batch: MetricBatch, rule: AgeRule, commit: Commit) -> Appended {
+        self.commit.store(commit.sequence, Ordering::SeqCst);
         let newest = self.max_t.load(Ordering::Relaxed);
-        let series = self.resolve(&batch);
-        let mut apply = Apply { head: self, series, rule, commit, newest, grown: 0, out: Appended::default() };
+        let (series, fresh) = self.resolve(&batch);
+        let (oldest, out) = (i64::MAX, Appended::default());
+        let mut apply = Apply { head: self, series, rule, commit, newest, oldest, fresh, grown: 0, out };
         for s in &batch.samples {
             let point = Point { t: s.t, st: s.st, value: Value::Float(s.v) };
             if apply.sample(s.series, point, s.temporality) {
@@ -115,8 +126,8 @@ impl MetricHead {
         apply.finish()
     }
 
-    /// The series that samples refer to, made where they are new.
-    fn resolve(&self, batch: &MetricBatch) -> Vec<Option<Arc<MemSeries>>> {
+    /// The series that samples refer to, made where they are new, and the ids of those.
+    fn resolve(&self, batch: &MetricBatch) -> (Vec<Option<Arc<MemSeries>>>, Vec<u32>) {
         let mut used = vec![false; batch.series.len()];
         let rows = batch.samples.iter().map(|s| s.series).chain(batch.histograms.iter().map(|h| h.series));
         for i in rows {
@@ -125,7 +136,7 @@ impl MetricHead {
             }
         }
         let mut out: Vec<Option<Arc<MemSeries>>> = vec![None; used.len()];
-        let mut fresh = vec![];
+        let (mut fresh, mut made) = (vec![], vec![]);
         {
             let index = read(&self.index);
             for (i, labels) in batch.series.iter().enumerate().filter(|(i, _)| used[*i]) {
@@ -136,7 +147,7 @@ impl MetricHead {
             }
         }
         if fresh.is_empty() {
-            return out;
+            return (out, made);
         }
         let mut index = write(&self.index);
         for i in fresh {
@@ -146,11 +157,29 @@ impl MetricHead {
             out[i] = Some(known.unwrap_or_else(|| {
                 let s = Arc::new(MemSeries::new(labels.clone()));
                 self.bytes.fetch_add((SERIES_BYTES + labels.heap_size()) as u64, Ordering::Relaxed);
-                index.insert(s.clone());
+                made.push(index.insert(s.clone()));
                 s
             }));
         }
-        out
+        (out, made)
+    }
+
+    /// Takes series out again whose samples were all refused.
+    fn forget_empty(&self, ids: &[u32]) {
+        let empty = |index: &LabelIndex<Arc<MemSeries>>, id: u32| index.get(id).is_some_and(|s| s.is_empty());
+        let gone: Vec<u32> = {
+            let index = read(&self.index);
+            ids.iter().copied().filter(|id| empty(&index, *id)).collect()
+        };
+        if gone.is_empty() {
+            return;
+        }
+        let mut index = write(&self.index);
+        for id in gone {
+            let freed = index.get(id).map_or(0, |s| SERIES_BYTES + s.labels.heap_size());
+            index.remove(id);
+            let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |b| Some(b.saturating_sub(freed as u64)));
+        }
     }
 
     /// Drops chunks and exemplars older than `cutoff` and series that have nothing left. Answers the dropped samples.
@@ -195,6 +224,11 @@ impl MetricHead {
         snapshot: u64,
         budget: &Budget,
     ) -> Result<RoaringBitmap, QueryError> {
+        // The usual question, "what is there at all": every series has something, and no lock of a series is needed.
+        let all_times = range.0 <= self.min_t.load(Ordering::Relaxed) && range.1 >= self.max_t.load(Ordering::Relaxed);
+        if all_times && self.commit.load(Ordering::SeqCst) <= snapshot {
+            return Ok(found);
+        }
         let mut out = RoaringBitmap::new();
         for (n, id) in found.iter().enumerate() {
             if n % 1024 == 0 {
@@ -350,7 +384,7 @@ impl Apply<'_> {
             }
         };
         match taken {
-            Taken::Stored => self.newest = self.newest.max(t),
+            Taken::Stored => (self.newest, self.oldest) = (self.newest.max(t), self.oldest.min(t)),
             Taken::Same => {}
             Taken::Rejected(reason) => self.reject(reason, &s.labels, t),
         }
@@ -417,6 +451,8 @@ impl Apply<'_> {
 
     fn finish(self) -> Appended {
         let head = self.head;
+        head.forget_empty(&self.fresh);
+        head.min_t.fetch_min(self.oldest, Ordering::Relaxed);
         head.max_t.fetch_max(self.newest, Ordering::Relaxed);
         head.samples.fetch_add(self.out.stored.samples + self.out.stored.histograms, Ordering::Relaxed);
         let grown = self.grown;

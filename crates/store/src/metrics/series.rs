@@ -108,6 +108,11 @@ impl MemSeries {
         view.read(min_t, max_t, out);
     }
 
+    /// Nothing was ever stored, or everything has been dropped.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// The newest time and the bytes of each piece that `retain` can drop.
     pub fn pieces(&self, each: &mut dyn FnMut(i64, usize)) {
         let data = self.lock();

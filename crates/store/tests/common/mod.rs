@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod disk;
+pub mod fake_disk;
 
 use std::sync::Arc;
 
@@ -13,6 +14,11 @@ use query::{Budget, Direction, LogRange, LogSource, MetricSource, Selector, Seri
 use store::{NativeOnly, Raw, Snapshot, Store, StoreOptions, Write};
 
 pub const LOG_ALL: LogRange = LogRange { start: i64::MIN, end: i64::MAX };
+
+/// A number in 0..end.
+pub fn below(random: &host::RealRandom, end: u64) -> u64 {
+    host::Random::next_u64(random) % end
+}
 
 pub fn tenant(name: &str) -> Tenant {
     Tenant::new(name).unwrap()
