@@ -36,3 +36,9 @@ pub const MAX_EXEMPLARS: usize = 100;
 
 /// Counts by code that `compare()` collects before it looks at their texts; more saves work and holds more.
 pub const MAX_PENDING_COUNTS: usize = 100_000;
+
+/// Bytes of batches that a query's kept views may hold; beyond it they are let go and made again when needed.
+pub const MAX_CACHED_BYTES: usize = 128 << 20;
+
+/// Bytes that a candidate trace of a search or metrics query is accounted with.
+pub const CANDIDATE_BYTES: u64 = 64;

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ast::{Attribute, Intrinsic, Scope};
 use crate::eval::Mask;
-use crate::limits::MAX_CACHED_VIEWS;
+use crate::limits::{MAX_CACHED_BYTES, MAX_CACHED_VIEWS};
 use crate::plan::{List, Plan};
 use crate::trace::Trace;
 use crate::value::{Value, trace_id_text};
@@ -238,25 +238,34 @@ pub(crate) fn entry_value<'a>(b: &'a SpanBatch, column: &'a AttrColumn, entry: u
     }
 }
 
-/// Views by batch, so that a batch is looked through once per query.
+/// Views by batch, so that a batch is looked through once per query. Bounded, because a view keeps its batch in memory.
 #[derive(Default)]
 pub(crate) struct Views {
     by_batch: FxHashMap<usize, Rc<View>>,
+    bytes: usize,
 }
 
 impl Views {
     pub fn of(&mut self, batch: &Arc<SpanBatch>, plan: &Plan) -> Rc<View> {
         // The view holds the batch, so its address cannot be given to another one meanwhile.
-        let key = Arc::as_ptr(batch) as usize;
-        if let Some(v) = self.by_batch.get(&key) {
+        if let Some(v) = self.by_batch.get(&(Arc::as_ptr(batch) as usize)) {
             return v.clone();
         }
-        if self.by_batch.len() >= MAX_CACHED_VIEWS {
-            self.by_batch.clear();
-        }
         let view = Rc::new(View::new(batch, plan));
-        self.by_batch.insert(key, view.clone());
+        self.keep(&view);
         view
+    }
+
+    /// Keeps a view for later look-ups.
+    pub fn keep(&mut self, view: &Rc<View>) {
+        let bytes = view.batch.heap_size();
+        if self.by_batch.len() >= MAX_CACHED_VIEWS || self.bytes.saturating_add(bytes) > MAX_CACHED_BYTES {
+            self.by_batch.clear();
+            self.bytes = 0;
+        }
+        if self.by_batch.insert(Arc::as_ptr(&view.batch) as usize, view.clone()).is_none() {
+            self.bytes += bytes;
+        }
     }
 }
 

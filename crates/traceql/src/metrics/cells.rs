@@ -69,11 +69,10 @@ impl Cells {
         }
     }
 
-    /// The value of every interval; counts times `factor`.
-    pub fn values(&self, factor: f64) -> Vec<f64> {
+    /// The value of every interval; none for buckets.
+    pub fn values(&self) -> Vec<f64> {
         match self {
-            Cells::Count(all) => all.iter().map(|c| c * factor).collect(),
-            Cells::One(_, all) => all.clone(),
+            Cells::Count(all) | Cells::One(_, all) => all.clone(),
             Cells::Average(all) => all.iter().map(|(sum, n)| if *n > 0.0 { sum / n } else { f64::NAN }).collect(),
             Cells::Buckets(_) => vec![],
         }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::Context;
 use crate::bits::Bits;
 use crate::eval::SpanAt;
-use crate::limits::{GATHER_CHUNK, SEARCH_SLACK_NS};
+use crate::limits::{CANDIDATE_BYTES, GATHER_CHUNK, SEARCH_SLACK_NS};
 use crate::pipeline::Stages;
 use crate::plan::{Plan, Source};
 use crate::trace::Trace;
@@ -93,6 +93,7 @@ fn by_traces(
                 ids.push(*id);
             }
         }
+        context.budget.reserve(ids.len() as u64 * CANDIDATE_BYTES)?;
         for chunk in ids.chunks(GATHER_CHUNK) {
             context.budget.check()?;
             for spans in context.source.traces(chunk, context.budget)? {

@@ -42,7 +42,7 @@ impl Grid {
         }
         let low = (start / step * step).saturating_sub(step);
         let high = end.div_euclid(step).saturating_add(i64::from(end % step != 0)).saturating_mul(step);
-        Ok(Grid { low, high, step, count: ((high - low) / step).max(1) as usize, instant: false })
+        Ok(Grid { low, high, step, count: (high.saturating_sub(low) / step).max(1) as usize, instant: false })
     }
 
     pub fn instant(o: &MetricsOptions) -> Result<Grid, QueryError> {
@@ -60,7 +60,7 @@ impl Grid {
         if self.instant {
             return (t >= self.low && t <= self.high).then_some(0);
         }
-        (t > self.low && t <= self.high).then(|| ((t - self.low - 1) / self.step) as usize)
+        (t > self.low && t <= self.high).then(|| (t.saturating_sub(self.low).saturating_sub(1) / self.step) as usize)
     }
 
     /// First and last time that count.
@@ -71,7 +71,8 @@ impl Grid {
 
     /// An interval's right edge in milliseconds.
     pub fn at_ms(&self, i: usize) -> i64 {
-        if self.instant { self.high / 1_000_000 } else { (self.low + self.step * (i as i64 + 1)) / 1_000_000 }
+        let edge = if self.instant { self.high } else { self.low.saturating_add(self.step.saturating_mul(i as i64 + 1)) };
+        edge / 1_000_000
     }
 
     pub fn step_seconds(&self) -> f64 {
@@ -104,6 +105,9 @@ mod tests {
         assert_eq!((g.index(200_000_000), g.index(200_000_001)), (Some(10), None));
         let i = Grid::instant(&options(5, 10, 0)).unwrap();
         assert_eq!((i.index(4), i.index(5), i.index(10), i.index(11)), (None, Some(0), Some(0), None));
+        let far = Grid::range(&options(1, i64::MAX as u64, i64::MAX as u64)).unwrap();
+        assert_eq!((far.index(5), far.index(u64::MAX)), (Some(0), None));
+        assert!(far.at_ms(0) >= 0 && far.len() <= 3);
         assert!(Grid::range(&options(10, 10, 1)).is_err() && Grid::range(&options(0, 1_000_000, 1)).is_err());
     }
 

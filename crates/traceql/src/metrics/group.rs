@@ -12,7 +12,7 @@ use super::{Context, NAME, Series, label};
 use crate::ast::{Attribute, Intrinsic, MetricsFn, Pipeline};
 use crate::fold::Number;
 use crate::pipeline::Stages;
-use crate::plan::{Plan, Planner};
+use crate::plan::Planner;
 use crate::value::Value;
 use crate::view::View;
 
@@ -75,7 +75,7 @@ pub(super) fn aggregate(
         Ok(())
     })?;
     let durations = over.and_then(|f| plan.fields.get(f)).is_some_and(is_duration);
-    Ok(groups.finish(function, &plan, durations, picker.picked))
+    Ok(groups.finish(function, durations, picker.picked))
 }
 
 /// Looks up the aggregated field.
@@ -170,9 +170,8 @@ impl Groups<'_> {
         Ok(self.all.len() - 1)
     }
 
-    fn finish(self, function: &MetricsFn, _: &Plan, durations: bool, picked: Vec<Picked>) -> Vec<Series> {
+    fn finish(self, function: &MetricsFn, durations: bool, picked: Vec<Picked>) -> Vec<Series> {
         let scale = if durations { 1e-9 } else { 1.0 };
-        let factor = if matches!(function, MetricsFn::Rate) { 1.0 / self.context.grid.step_seconds() } else { 1.0 };
         let mut out = vec![];
         for (number, group) in self.all.iter().enumerate() {
             let labels = self.labels(group, function);
@@ -194,11 +193,10 @@ impl Groups<'_> {
                     }
                 }
                 _ => {
-                    // Dividing and not multiplying by the inverse keeps the last digit as the peers have it.
-                    let values: Vec<f64> = match function {
-                        MetricsFn::Rate => group.cells.values(1.0).iter().map(|c| c / grid.step_seconds()).collect(),
-                        _ => group.cells.values(factor),
-                    };
+                    let mut values = group.cells.values();
+                    if matches!(function, MetricsFn::Rate) {
+                        values.iter_mut().for_each(|v| *v /= grid.step_seconds());
+                    }
                     let exemplars = mine().map(|p| p.exemplar(grid, Some(&values))).collect();
                     out.push(Series { labels, values, exemplars });
                 }

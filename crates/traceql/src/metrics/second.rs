@@ -8,8 +8,8 @@ use crate::fold::holds;
 
 pub(super) fn apply(stage: &SecondStage, mut series: Vec<Series>) -> Vec<Series> {
     match stage {
-        SecondStage::TopK(n) => keep(*n as usize, &mut series, |a, b| b.total_cmp(&a)),
-        SecondStage::BottomK(n) => keep(*n as usize, &mut series, |a, b| a.total_cmp(&b)),
+        SecondStage::TopK(n) => series = keep(*n as usize, series, |a, b| b.total_cmp(&a)),
+        SecondStage::BottomK(n) => series = keep(*n as usize, series, |a, b| a.total_cmp(&b)),
         SecondStage::Compare(op, v) => filter(*op, v, &mut series),
     }
     series.retain(|s| s.values.iter().any(|v| !v.is_nan()));
@@ -17,7 +17,7 @@ pub(super) fn apply(stage: &SecondStage, mut series: Vec<Series>) -> Vec<Series>
 }
 
 /// At every time the first `n` values; of equal ones those of the series that sorts first.
-fn keep(n: usize, series: &mut Vec<Series>, first: impl Fn(f64, f64) -> Ordering) {
+fn keep(n: usize, mut series: Vec<Series>, first: impl Fn(f64, f64) -> Ordering) -> Vec<Series> {
     series.sort_by(|a, b| super::order(&a.labels, &b.labels));
     let intervals = series.iter().map(|s| s.values.len()).max().unwrap_or(0);
     let mut ranked: Vec<(f64, usize)> = vec![];
@@ -31,6 +31,7 @@ fn keep(n: usize, series: &mut Vec<Series>, first: impl Fn(f64, f64) -> Ordering
             }
         }
     }
+    series
 }
 
 /// Durations count in seconds, as values of durations do.

@@ -23,7 +23,7 @@ pub(super) struct Operand {
     /// it is or joins parenthesised pipelines
     piped: bool,
     /// it is a constant made by arithmetic on a duration, which metrics refuse
-    duration_math: bool,
+    pub duration_math: bool,
     /// index of its first token
     at: usize,
 }
@@ -228,10 +228,4 @@ fn spanset_op(op: &str) -> Option<SpansetOp> {
         _ => return None,
     };
     Some(SpansetOp::Structural { relation, mode })
-}
-
-impl Operand {
-    pub(super) fn is_duration_math(&self) -> bool {
-        self.duration_math
-    }
 }

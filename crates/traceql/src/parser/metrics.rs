@@ -102,7 +102,7 @@ impl Parser {
                 self.operator()?;
                 let at = self.at;
                 let right = self.expr(3)?;
-                match (right.is_duration_math(), right.term) {
+                match (right.duration_math, right.term) {
                     (false, Term::Scalar(ScalarExpr::Literal(v))) => SecondStage::Compare(op, v),
                     _ => return self.unexpected_at(at, ""),
                 }

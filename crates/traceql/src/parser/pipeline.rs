@@ -57,7 +57,7 @@ impl Parser {
             stages.push(self.stage()?);
         } else {
             let first = self.expr(0)?;
-            let duration_math = first.duration_math();
+            let duration_math = first.duration_math;
             match first.term {
                 Term::Metrics(m) => return Ok((Term::Metrics(self.second_stages(m)?), false)),
                 Term::Scalar(s) if in_parens && self.is_op(")") => return Ok((Term::Scalar(s), duration_math)),
@@ -125,11 +125,5 @@ impl Parser {
             }
             _ => Ok(Stage::Select(self.attributes()?)),
         }
-    }
-}
-
-impl super::expr::Operand {
-    fn duration_math(&self) -> bool {
-        self.is_duration_math()
     }
 }

@@ -6,16 +6,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 
 use query::{Budget, QueryError, SpanRange, SpanSource};
 use rustc_hash::FxHashSet;
 
 use super::trigger_rows;
 use crate::answer::{SearchOptions, SearchResult, TraceMatch};
-use crate::limits::{GATHER_CHUNK, SEARCH_SLACK_NS};
+use crate::limits::{CANDIDATE_BYTES, GATHER_CHUNK, SEARCH_SLACK_NS};
 use crate::plan::{Node, Plan};
 use crate::trace::Trace;
-use crate::view::Views;
+use crate::view::{View, Views};
 
 /// The answer for a trace, `None` if it does not match.
 pub(super) type Judge<'a> = dyn Fn(&Trace) -> Result<Option<TraceMatch>, QueryError> + 'a;
@@ -75,14 +76,21 @@ pub(super) fn newest(
         if state.certain(batch.max_start) {
             return Ok(false);
         }
-        let view = state.views.of(batch, finder.plan);
+        let view = Rc::new(View::new(batch, finder.plan));
         state.result.inspected_spans += batch.len() as u64;
         state.result.inspected_bytes += batch.heap_size() as u64;
+        let before = state.pending.len();
         for row in trigger_rows(&view, finder.plan, finder.triggers).rows() {
             let (Some(start), Some(end), Some(id)) = (batch.start.get(row), batch.end.get(row), batch.trace_id.get(row)) else { continue };
             if *start <= window.end && (*end).max(*start) >= window.start && state.known.insert(*id) {
                 state.pending.push((*start, *id));
             }
+        }
+        let new = state.pending.len() - before;
+        if new > 0 {
+            // Its filters have run already; the traces to gather will want the results.
+            state.views.keep(&view);
+            budget.reserve(new as u64 * CANDIDATE_BYTES)?;
         }
         Ok(true)
     })?;

@@ -113,7 +113,7 @@ fn steps(text: &str) -> u64 {
     match text.parse::<f64>() {
         Ok(seconds) => (seconds * 1e9) as u64,
         Err(_) => {
-            text.split_inclusive(|c: char| c.is_alphabetic() && c != 'm' || c == 'm')
+            text.split_inclusive(|c: char| c.is_alphabetic())
                 .fold((0, String::new()), |(sum, held), part| {
                     let whole = format!("{held}{part}");
                     match whole.strip_suffix('m') {

@@ -67,3 +67,25 @@ fn recorded_answers() {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     assert!(!only.is_empty() || passed > 1_000, "only {passed} cases were asked");
 }
+
+/// Texts need not agree, but clients show them: most are Tempo's word for word.
+#[test]
+fn error_texts() {
+    let Some(cases) = shared("conformance/cases/tempo.jsonl") else { return };
+    let (mut same, mut other) = (0, vec![]);
+    for line in std::fs::read_to_string(cases).expect("the cases can be read").lines() {
+        let case: Value = serde_json::from_str(line).expect("a case is JSON");
+        let (name, want) = (case["name"].as_str().unwrap_or_default(), case["expect"]["body"].as_str());
+        let asked = ["tempo-error-syntax", "tempo-error-metrics-syntax", "tempo-error-validate", "tempo-error-metrics-validate"];
+        let (Some(q), Some(want)) = (case["params"]["q"].as_str().filter(|_| asked.iter().any(|a| name.starts_with(a))), want) else {
+            continue;
+        };
+        let got = traceql::compile(q).err().map(|e| e.to_string()).unwrap_or_default();
+        match want.strip_prefix("invalid TraceQL query: ").or(want.strip_prefix("compiling query: ")).unwrap_or(want) == got {
+            true => same += 1,
+            false => other.push(format!("{q}\n    {want}\n    {got}")),
+        }
+    }
+    println!("error texts: {same} as Tempo's, {} not:\n{}", other.len(), other.join("\n"));
+    assert!(same >= 130, "only {same} error texts are Tempo's");
+}
