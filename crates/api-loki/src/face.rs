@@ -9,10 +9,12 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Request, header};
 use model::{BadTenant, Matcher, Tenant};
-use query::{Budget, QueryError};
+use query::{Budget, LogSource, QueryError};
 use rustc_hash::FxHashMap;
 use store::Snapshot;
 
+use crate::delete::requests::{Deletion, RECORDS_TENANT};
+use crate::delete::source::Undeleted;
 use crate::error::ApiError;
 use crate::push::RateLimit;
 
@@ -31,9 +33,35 @@ impl Face {
         Face { backend, rate: RateLimit::default(), in_flight: Arc::default(), tails: Default::default() }
     }
 
+    /// Delete requests are a tenant's own; a read of several tenants applies each one's to its lines alone.
+    pub fn view(&self, tenants: &[Tenant]) -> Result<View, ApiError> {
+        let mut deletions = vec![];
+        for tenant in tenants {
+            let own = self.deletions(tenant)?;
+            let tag = (tenants.len() > 1).then(|| tenant.as_str());
+            deletions.extend(own.iter().filter_map(|r| Deletion::of(r, tag)));
+        }
+        Ok(View { snapshot: self.backend.snapshot(tenants), deletions })
+    }
+
     /// Unix nanoseconds.
     pub fn now(&self) -> i64 {
         i64::try_from(self.backend.now_ns()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Data as it stands now, without deleted lines.
+pub struct View {
+    snapshot: Snapshot,
+    deletions: Vec<Deletion>,
+}
+
+impl View {
+    pub fn read<T>(&self, f: impl FnOnce(&dyn LogSource) -> T) -> T {
+        match self.deletions.as_slice() {
+            [] => f(&self.snapshot),
+            deletions => f(&Undeleted { inner: &self.snapshot, deletions }),
+        }
     }
 }
 
@@ -60,10 +88,10 @@ impl Ask {
     pub async fn run<T: Send + 'static>(
         &self,
         budget: &Budget,
-        f: impl FnOnce(&Snapshot, &Budget) -> Result<T, QueryError> + Send + 'static,
+        f: impl FnOnce(&dyn LogSource, &Budget) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let snapshot = self.face.backend.snapshot(&self.tenants);
-        let answer = self.face.backend.queries.run(budget, move |b| f(&snapshot, b)).await;
+        let view = self.face.view(&self.tenants)?;
+        let answer = self.face.backend.queries.run(budget, move |b| view.read(|source| f(source, b))).await;
         self.face.backend.metrics.query(api::Face::Loki, answer.is_ok(), self.started.elapsed());
         Ok(answer?)
     }
@@ -93,12 +121,16 @@ impl Ask {
 /// What Loki calls its only tenant while authentication is off: the one that needs no name here.
 const LOKI_SINGLE_TENANT: &str = "fake";
 
-fn own_name(t: Tenant) -> Tenant {
-    if t.as_str() == LOKI_SINGLE_TENANT { Tenant::anonymous() } else { t }
+fn own_name(t: Tenant) -> Result<Tenant, BadTenant> {
+    match t.as_str() {
+        LOKI_SINGLE_TENANT => Ok(Tenant::anonymous()),
+        RECORDS_TENANT => Err(BadTenant(format!("tenant ID '{RECORDS_TENANT}' is the server's own"))),
+        _ => Ok(t),
+    }
 }
 
 fn readers(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
-    let mut all: Vec<Tenant> = read_tenants(headers)?.into_iter().map(own_name).collect();
+    let mut all: Vec<Tenant> = read_tenants(headers)?.into_iter().map(own_name).collect::<Result<_, _>>()?;
     all.sort();
     all.dedup();
     Ok(all)
@@ -106,7 +138,7 @@ fn readers(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
 
 /// The tenant of a push.
 pub fn writer(headers: &HeaderMap) -> Result<Tenant, BadTenant> {
-    write_tenant(headers).map(own_name)
+    write_tenant(headers).and_then(own_name)
 }
 
 /// A bare selector; "" and `{}` select everything.

@@ -3,6 +3,7 @@
 //! `router(backend)` gives every route. A request goes `face::Ask` (parameters, tenants) → one call into the store or an engine on the
 //! query pool → a hand-written JSON answer. Writing lives in `push`.
 
+mod delete;
 mod error;
 mod face;
 mod json;
@@ -53,6 +54,7 @@ pub fn router(backend: Arc<Backend>) -> Router {
         .route("/api/prom/label/{name}/values", both(read::labels::values))
         .route("/api/prom/series", both(read::labels::series));
     let write = Router::new()
+        .route("/loki/api/v1/delete", get(delete::list).post(delete::create).put(delete::create).delete(delete::cancel))
         .route("/loki/api/v1/push", post(push::push))
         .route("/api/prom/push", post(push::push))
         .route("/otlp/v1/logs", post(push::push_otlp))
@@ -102,10 +104,8 @@ fn status_routes() -> Router<Arc<Face>> {
 }
 
 fn rule_routes() -> Router<Arc<Face>> {
-    let mut routes = Router::new()
-        .route("/prometheus/api/v1/rules", get(rules::list))
-        .route("/prometheus/api/v1/alerts", get(rules::alerts))
-        .route("/loki/api/v1/delete", get(rules::deletions).post(rules::no_deletion).put(rules::no_deletion).delete(rules::no_deletion));
+    let mut routes =
+        Router::new().route("/prometheus/api/v1/rules", get(rules::list)).route("/prometheus/api/v1/alerts", get(rules::alerts));
     for prefix in ["/loki/api/v1/rules", "/api/prom/rules"] {
         routes = routes
             .route(prefix, get(rules::no_groups))

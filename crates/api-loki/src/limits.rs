@@ -104,3 +104,9 @@ pub const TAIL_QUEUE: usize = 10;
 
 /// Bytes of an answer from which it is compressed for clients that accept gzip.
 pub const MIN_GZIP_BYTES: u16 = 1_024;
+
+/// Delete requests in force of one tenant: every query checks them all.
+pub const MAX_DELETIONS: usize = 1_000;
+
+/// Nanoseconds in which a delete request may be cancelled (`delete_request_cancel_period`).
+pub const CANCEL_WINDOW_NS: i64 = 86_400_000_000_000;

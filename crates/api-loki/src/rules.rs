@@ -1,4 +1,4 @@
-//! Rules and delete requests: what is answered while no ruler and no durable deletion stand behind this face.
+//! Rules: what is answered while no ruler stands behind this face.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -24,14 +24,4 @@ pub async fn list() -> Response {
 /// Grafana's list of alerts.
 pub async fn alerts() -> Response {
     json_answer(r#"{"status":"success","data":{"alerts":[]},"errorType":"","error":""}"#.into())
-}
-
-/// Delete requests that were accepted: none ever was.
-pub async fn deletions() -> Response {
-    json_answer("[]".into())
-}
-
-/// Making or cancelling a delete request.
-pub async fn no_deletion() -> ApiError {
-    ApiError::new(StatusCode::NOT_IMPLEMENTED, "delete requests for log lines are not supported; retention deletes old lines\n")
 }

@@ -1,6 +1,8 @@
 //! The one place that calls the LogQL engine: parsed queries with the limits and options of this face.
 
+use logql::ast::Stage;
 use logql::{Expr, Features, LogExpr, LogOptions, MetricExpr, MetricOptions, MetricResult, ParseError};
+use model::{Labels, Matcher};
 use query::{Budget, Direction, LogRange, LogSource, QueryError, TimeGrid};
 
 use crate::error::ApiError;
@@ -56,6 +58,21 @@ pub struct Cut {
 }
 
 impl LogQuery {
+    /// Whether the selector takes a stream.
+    pub fn selects(&self, stream: &Labels) -> bool {
+        self.expr.matchers.iter().all(|m| m.matches_labels(stream))
+    }
+
+    /// One more condition on the streams.
+    pub fn narrow(&mut self, matcher: Matcher) {
+        self.expr.matchers.push(matcher);
+    }
+
+    /// Whether no stage changes a line or its labels.
+    pub fn only_filters(&self) -> bool {
+        self.expr.stages.iter().all(|s| matches!(s, Stage::LineFilter(_) | Stage::LabelFilter(_)))
+    }
+
     /// A metric query is refused.
     pub fn parse(text: &str, extensions: bool, now: i64) -> Result<LogQuery, ApiError> {
         Ok(LogQuery { expr: logql::parse_log(text, &Features { extensions })?, now })

@@ -10,7 +10,6 @@ use axum::response::Response;
 use http::Request;
 use model::{LogBatch, Matcher};
 use query::{Budget, Direction, LogRange, LogSource, QueryError};
-use store::Snapshot;
 
 use crate::error::ApiError;
 use crate::face::{Ask, Face, json_answer, selector};
@@ -126,10 +125,10 @@ impl Buckets {
 
 type Part = (model::Labels, usize, u64);
 
-fn per_bucket(source: &Snapshot, matchers: &[Matcher], buckets: &Buckets, budget: &Budget) -> Result<Vec<Part>, QueryError> {
+fn per_bucket(source: &dyn LogSource, matchers: &[Matcher], buckets: &Buckets, budget: &Budget) -> Result<Vec<Part>, QueryError> {
     let mut sums: rustc_hash::FxHashMap<(model::Labels, usize), u64> = Default::default();
     let range = range(buckets.bounds);
-    LogSource::scan(source, matchers, range, Direction::Forward, budget, &mut |part| {
+    source.scan(matchers, range, Direction::Forward, budget, &mut |part| {
         for (stream, from, to) in part.runs(range) {
             let labels = &part.batch.streams[stream as usize];
             let mut at = from;

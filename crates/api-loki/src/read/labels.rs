@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::Request;
 use model::{Labels, Matcher};
-use query::{LogRange, LogSource};
+use query::LogRange;
 
 use crate::error::ApiError;
 use crate::face::{Ask, Face, json_answer, selector};

@@ -1,7 +1,5 @@
 //! Live tail over a websocket: the newest lines first (oldest of them sent first), then every line as it is written.
 
-mod batch;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,10 +23,9 @@ use crate::limits::{
 };
 use crate::params::{bounds, limit, query_text};
 use crate::read::engine::{Cut, Entry, LogQuery};
+use crate::read::one_batch::BatchSource;
 use crate::read::render::{self, CATEGORIZE, Line};
 use crate::time::parse_int;
-
-use batch::BatchSource;
 
 /// /loki/api/v1/tail: bad requests are answered before the upgrade, later trouble closes with 1011 and a text.
 pub async fn tail(State(face): State<Arc<Face>>, req: Request<Body>) -> Response {
@@ -158,10 +155,11 @@ fn read(plan: &Plan, out: &mpsc::Sender<Out>, budget: &Budget) {
 fn follow(plan: &Plan, out: &mpsc::Sender<Out>, budget: &Budget) -> Result<(), QueryError> {
     // Subscribed before the past is read: what comes in between is seen twice and told apart by its content.
     let live = plan.face.backend.store.subscribe_logs(&plan.tenant);
-    let snapshot = plan.face.backend.snapshot(std::slice::from_ref(&plan.tenant));
+    let view = plan.face.view(std::slice::from_ref(&plan.tenant)).map_err(|e| QueryError::Storage(e.text))?;
     let range = LogRange { start: plan.start, end: i64::MAX };
-    let mut past = plan.query.lines(&snapshot, Cut { range, direction: Direction::Backward, limit: plan.limit, interval: 0 }, budget)?;
-    drop(snapshot);
+    let cut = Cut { range, direction: Direction::Backward, limit: plan.limit, interval: 0 };
+    let mut past = view.read(|source| plan.query.lines(source, cut, budget))?;
+    drop(view);
     past.reverse();
     let mut sent: HashSet<(i64, u64)> = past.iter().map(key).collect();
     for lines in past.chunks(MAX_TAIL_BATCH) {

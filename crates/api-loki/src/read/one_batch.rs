@@ -1,11 +1,11 @@
-//! One fresh batch as a log source, so that a tail runs the same engine over it as a query runs over the store.
+//! One batch as a log source: tails and delete requests run the engine over it as a query runs it over the store.
 
 use std::sync::Arc;
 
 use model::{Labels, LogBatch, Matcher};
 use query::{Budget, Direction, LogPart, LogRange, LogSource, QueryError, StreamStats};
 
-/// A batch that was just written.
+/// The rows of one batch, whoever's they are.
 pub struct BatchSource(pub Arc<LogBatch>);
 
 impl BatchSource {
