@@ -3,7 +3,10 @@
 //! A message is [compressed: u8][length: u32 big-endian][bytes]. Success is a message and trailers; an error is headers alone
 //! ("Trailers-Only"), because some clients look for the status nowhere else.
 
+use std::convert::Infallible;
 use std::fmt::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use api::Transport;
 use axum::body::Body;
@@ -12,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
 use otlp::{Encoding, Signal};
 
 use crate::body::{self, InFlight};
@@ -111,11 +114,26 @@ fn success(message: &[u8]) -> Response {
     frame.put_slice(message);
     let mut trailers = HeaderMap::new();
     trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
-    let body = Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
-    let mut response = Response::new(Body::new(body));
+    let mut response = Response::new(Body::new(Unary { frame: Some(frame.freeze()), trailers: Some(trailers) }));
     response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);
     response.headers_mut().insert(GRPC_ACCEPT, ACCEPTED);
     response
+}
+
+/// A body of one message and trailers. Its length stays unsaid: with a `content-length` some clients stop reading before the trailers.
+struct Unary {
+    frame: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl http_body::Body for Unary {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.frame.take().map(Frame::data);
+        Poll::Ready(next.or_else(|| self.trailers.take().map(Frame::trailers)).map(Ok))
+    }
 }
 
 /// Trailers-Only: status and message among the headers, no body. The HTTP status is 200 whatever happened.

@@ -7,7 +7,7 @@ use model::{Labels, Metadata};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use crate::limits::CACHE_ENTRIES;
+use crate::limits::{CACHE_BYTES, CACHE_ENTRIES};
 use crate::metrics::labels::ResourceLabels;
 
 /// What encoded bytes turned out to be.
@@ -36,6 +36,7 @@ pub struct SeriesCache {
 #[derive(Debug, Default)]
 struct Shard {
     young: FxHashMap<u128, Entry>,
+    young_bytes: usize,
     old: FxHashMap<u128, Entry>,
 }
 
@@ -73,10 +74,23 @@ impl SeriesCache {
 
 impl Shard {
     fn put(&mut self, key: u128, entry: Entry) {
-        if self.young.len() >= CACHE_ENTRIES / SHARDS / 2 {
+        if self.young.len() >= CACHE_ENTRIES / SHARDS / 2 || self.young_bytes >= CACHE_BYTES / SHARDS / 2 {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
+        self.young_bytes += entry.heap_size();
         self.young.insert(key, entry);
+    }
+}
+
+impl Entry {
+    fn heap_size(&self) -> usize {
+        64 + match self {
+            Entry::One(labels) => labels.heap_size(),
+            Entry::Many(all) => all.iter().map(|l| l.heap_size() + 8).sum(),
+            Entry::Metric(m) => m.as_ref().as_ref().map_or(100, |m| m.metric.len() + m.help.len() + m.unit.len() + 100),
+            Entry::Resource(r) => r.heap_size(),
+        }
     }
 }
 
@@ -96,6 +110,14 @@ mod tests {
                 assert!(cache.get(hot).is_some(), "{i}");
             }
         }
+        // Large entries push out more than small ones.
+        let large = Entry::One(Labels::from_pairs([("a", "b".repeat(1 << 20))]));
+        for i in 0..300u64 {
+            cache.put(cache.hash(&i.to_le_bytes()), large.clone());
+        }
+        let bytes = |m: &FxHashMap<u128, Entry>| m.values().map(Entry::heap_size).sum::<usize>();
+        let bytes: usize = cache.shards.iter().map(|s| s.lock().unwrap()).map(|s| bytes(&s.young) + bytes(&s.old)).sum();
+        assert!(bytes <= CACHE_BYTES + SHARDS * 2 * (2 << 20), "{bytes}");
         let held: usize = cache.shards.iter().map(|s| s.lock().unwrap()).map(|s| s.young.len() + s.old.len()).sum();
         assert!(held <= CACHE_ENTRIES, "{held}");
     }

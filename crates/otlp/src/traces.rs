@@ -2,7 +2,7 @@
 
 use model::{AnyValue, KeyValue, SpanBatch, SpanBatchBuilder, SpanHead, kind, status};
 
-use crate::limits::MAX_ITEMS;
+use crate::limits::{MAX_ITEMS, MAX_SPAN_PARTS};
 use crate::options::TraceSettings;
 use crate::partial::Partial;
 use crate::value::{self, Value, id, key_value};
@@ -11,7 +11,7 @@ use crate::{DecodeError, Decoded};
 
 /// Reads the whole request; spans without a valid trace id are rejected.
 pub fn decode(bytes: &[u8], settings: &TraceSettings) -> Result<Decoded<SpanBatch>, DecodeError> {
-    let mut d = Decoder { out: SpanBatchBuilder::default(), partial: Partial::default(), parts: Parts::default(), settings };
+    let mut d = Decoder { out: SpanBatchBuilder::default(), partial: Partial::default(), parts: Parts::default(), settings, all_parts: 0 };
     let mut r = Reader::new(bytes);
     while let Some((number, field)) = r.next()? {
         if number == 1 {
@@ -27,6 +27,8 @@ struct Decoder<'a, 's> {
     partial: Partial,
     parts: Parts<'a>,
     settings: &'s TraceSettings,
+    /// attributes, events and links so far
+    all_parts: usize,
 }
 
 /// A span's repeated fields, collected while its single fields are read; kept to reuse the allocation.
@@ -98,8 +100,9 @@ impl<'a> Decoder<'a, '_> {
         if bad.is_none() && h.trace_id == [0; 16] {
             bad = Some("a span has no trace_id");
         }
-        if self.out.len() as u64 >= MAX_ITEMS {
-            bad = Some("the request has too many spans");
+        self.all_parts += parts.attrs.len() + parts.events.len() + parts.links.len();
+        if self.out.len() as u64 >= MAX_ITEMS || self.all_parts > MAX_SPAN_PARTS {
+            bad = Some("the request has too many spans, attributes, events or links");
         }
         match bad {
             Some(reason) => self.partial.reject(1, reason),
@@ -159,8 +162,9 @@ impl<'a> Decoder<'a, '_> {
         let mut r = Reader::new(bytes);
         while let Some((number, field)) = r.next()? {
             if number == 3 {
-                let (key, val) = self.pair(field.len("Event.attributes")?)?;
-                self.out.event_attr(key, val);
+                if let Some((key, val)) = self.pair(field.len("Event.attributes")?)? {
+                    self.out.event_attr(key, val);
+                }
             }
         }
         Ok(())
@@ -187,20 +191,26 @@ impl<'a> Decoder<'a, '_> {
         let mut r = Reader::new(bytes);
         while let Some((number, field)) = r.next()? {
             if number == 4 {
-                let (key, val) = self.pair(field.len("Link.attributes")?)?;
-                self.out.link_attr(key, val);
+                if let Some((key, val)) = self.pair(field.len("Link.attributes")?)? {
+                    self.out.link_attr(key, val);
+                }
             }
         }
         Ok(())
     }
 
-    /// An attribute of an event or link.
-    fn pair(&mut self, bytes: &[u8]) -> Result<(u32, AnyValue), DecodeError> {
+    /// An attribute of an event or link; `None` if there are too many.
+    fn pair(&mut self, bytes: &[u8]) -> Result<Option<(u32, AnyValue)>, DecodeError> {
+        self.all_parts += 1;
+        if self.all_parts > MAX_SPAN_PARTS {
+            self.partial.warn("the request has too many attributes of events and links, the last were left out");
+            return Ok(None);
+        }
         let (key, val) = key_value(bytes)?;
         let code = self.out.dict().code(cut(self.settings, &wire::text(key)));
         let mut val = val.to_owned()?;
         cut_value(self.settings, &mut val);
-        Ok((code, val))
+        Ok(Some((code, val)))
     }
 }
 

@@ -109,3 +109,25 @@ fn rules() {
 {service_name="unknown_service", severity_text="INFO", team="a"} 1 "" scope_name=s service_name=svc severity_text=INFO"#,
     );
 }
+
+#[test]
+fn of_a_name_given_twice_the_last_stays() {
+    // Record, then resource, then scope, as Loki puts them together; the permutation that is kept must notice other names.
+    let own = |k: &str, v: &str| format!(r#"{{"key":"{k}","value":{{"stringValue":"{v}"}}}}"#);
+    let record = |attrs: &[String]| format!(r#"{{"timeUnixNano":"1","attributes":[{}]}}"#, attrs.join(","));
+    let records = [
+        record(&[own("z", "1"), own("host.name", "own"), own("a", "2")]),
+        record(&[own("z", "3"), own("host.name", "own"), own("a", "4")]),
+        record(&[own("a", "5"), own("a", "6")]),
+        record(&[]),
+    ];
+    check(
+        &format!("{SERVICE},{}", own("host.name", "h")),
+        &records.join(","),
+        r#"
+{service_name="svc"} 1 "" a=2 detected_level=unknown host_name=h sa=1 scope_name=s z=1
+{service_name="svc"} 1 "" a=4 detected_level=unknown host_name=h sa=1 scope_name=s z=3
+{service_name="svc"} 1 "" a=6 detected_level=unknown host_name=h sa=1 scope_name=s
+{service_name="svc"} 1 "" detected_level=unknown host_name=h sa=1 scope_name=s"#,
+    );
+}

@@ -81,6 +81,13 @@ impl ResourceLabels {
         Some(labels.finish(&[]))
     }
 
+    /// Estimated bytes, for the cache.
+    pub fn heap_size(&self) -> usize {
+        let text: usize = self.promoted.iter().map(|(n, v)| n.len() + v.len() + 48).sum();
+        let own: usize = [&self.job, &self.instance].into_iter().flatten().map(String::len).sum();
+        text + own + self.target_info.as_ref().map_or(0, Labels::heap_size) + self.warnings.iter().map(String::len).sum::<usize>() + 128
+    }
+
     fn identify(&self, labels: &mut Merged) {
         if let Some(job) = &self.job {
             labels.set("job", job);
