@@ -19,7 +19,8 @@ pub struct Outcome {
 
 /// The folder of the shared conformance data; `None` where it is missing.
 pub fn shared(part: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TREFOIL_SHARED").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let root = std::env::var_os("TREFOIL_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
     let dir = root.join("conformance").join(part);
     dir.exists().then_some(dir)
 }

@@ -49,7 +49,8 @@ fn evaluate(query: &traceql::Query) -> Result<(), String> {
     let ran = if query.is_metrics() {
         traceql::query_instant(query, &metrics_options(), &source, &budget).map(|_| ())
     } else {
-        traceql::search(query, &traceql::SearchOptions::default(), &source, &budget).map(|_| ())
+        let options = traceql::SearchOptions { range: None, limit: 20, spans_per_spanset: 3 };
+        traceql::search(query, &options, &source, &budget).map(|_| ())
     };
     ran.map_err(|e| format!("does not run: {e}"))
 }

@@ -11,19 +11,16 @@ fn main() -> ExitCode {
     let named: Vec<&str> = args.iter().map(String::as_str).filter(|a| ["promqltest", "logqltest", "traceql"].contains(a)).collect();
     let names = if named.is_empty() { vec!["promqltest", "logqltest", "traceql"] } else { named };
     for name in names {
-        let outcome: Result<Option<Outcome>, String> = match name {
-            "promqltest" => promql_suite::run_all(),
-            "logqltest" => logql_suite::run_all(),
-            _ => traceql_suite::run_all(),
-        };
-        match outcome {
-            Ok(Some(o)) => {
-                for f in o.failures.iter().take(show) {
-                    println!("FAIL {f}");
+        match outcomes(name) {
+            Ok(all) if all.is_empty() => println!("skipped {name}: the shared data is missing"),
+            Ok(all) => {
+                for (name, o) in all {
+                    for f in o.failures.iter().take(show) {
+                        println!("FAIL {f}");
+                    }
+                    println!("{name}: {} passed, {} failed", o.passed, o.failures.len());
                 }
-                println!("{name}: {} passed, {} failed", o.passed, o.failures.len());
             }
-            Ok(None) => println!("skipped {name}: the shared data is missing"),
             Err(e) => {
                 eprintln!("error: {e}");
                 return ExitCode::FAILURE;
@@ -31,4 +28,14 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// The counts of a suite by name; none where its data is missing.
+fn outcomes(name: &str) -> Result<Vec<(&str, Outcome)>, String> {
+    Ok(match name {
+        "promqltest" => promql_suite::run_all()?
+            .map_or_else(Vec::new, |(evals, variants)| vec![("promqltest", evals), ("promqltest-variants", variants)]),
+        "logqltest" => logql_suite::run_all()?.map_or_else(Vec::new, |o| vec![("logqltest", o)]),
+        _ => traceql_suite::run_all()?.map_or_else(Vec::new, |o| vec![("traceql", o)]),
+    })
 }
