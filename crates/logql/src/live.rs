@@ -25,6 +25,7 @@ impl LiveQuery {
     pub fn entries(&self, batch: &LogBatch, since: i64, each: &mut dyn FnMut(Entry)) {
         let wanted = Wanted::All;
         let mut rows = vec![];
+        let conditions = self.pipeline.conditions(batch);
         for (stream, from, to) in batch.runs() {
             let labels: &Labels = &batch.streams[stream as usize];
             if !self.matchers.iter().all(|m| m.matches_labels(labels)) {
@@ -32,7 +33,7 @@ impl LiveQuery {
             }
             let from = from + batch.ts[from..to].partition_point(|t| *t < since);
             rows.clear();
-            self.pipeline.select(batch, from, to, &mut rows);
+            self.pipeline.select(batch, &conditions, stream, from, to, &mut rows);
             let mut row = Row::new(labels, &wanted);
             for r in &rows {
                 row.load(batch, *r as usize);

@@ -8,7 +8,7 @@ use model::Labels;
 use query::{Budget, Direction, LogPart, LogRange, LogSource, QueryError};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use crate::pipeline::{Pipeline, Row, Wanted};
+use crate::pipeline::{Conditions, Pipeline, Row, Wanted};
 use crate::syntax::ast::LogExpr;
 
 /// What is asked besides the query.
@@ -84,13 +84,15 @@ impl LogResult {
 pub fn eval_logs(expr: &LogExpr, options: &LogOptions, source: &dyn LogSource, budget: &Budget) -> Result<LogResult, QueryError> {
     let pipeline = Pipeline::compile_at(&expr.stages, options.now).map_err(QueryError::Bad)?;
     let mut best = Best::new(options);
+    let mut probe = Probe::new(&pipeline);
     source.scan(&expr.matchers, options.range, options.direction, budget, &mut |part| {
         budget.check()?;
         if best.beats_all(part) {
             return Ok(false);
         }
+        let mut scan = Scan { pipeline: &pipeline, conditions: pipeline.conditions(&part.batch), part, probe: &mut probe, budget };
         for (stream, from, to) in part.runs(options.range) {
-            scan_run(&pipeline, part, stream, from, to, &mut best, budget)?;
+            scan.run(stream, from, to, &mut best)?;
         }
         Ok(true)
     })?;
@@ -101,58 +103,89 @@ pub fn eval_logs(expr: &LogExpr, options: &LogOptions, source: &dyn LogSource, b
 const FIRST_CHUNK: usize = 256;
 const LAST_CHUNK: usize = 16_384;
 
-fn scan_run(
-    pipeline: &Pipeline,
-    part: &LogPart,
-    stream: u32,
-    from: usize,
-    to: usize,
-    best: &mut Best,
-    budget: &Budget,
-) -> Result<(), QueryError> {
-    let (batch, labels) = (&*part.batch, &part.batch.streams[stream as usize]);
-    let wanted = Wanted::All;
-    let mut row = Row::new(labels, &wanted);
-    let mut metadata: FxHashMap<&[(u32, u32)], (Labels, Labels)> = FxHashMap::default();
-    let (mut low, mut high, mut chunk, mut rows) = (from, to, FIRST_CHUNK, vec![]);
-    while low < high {
-        let (a, b) = if best.backward { (high.saturating_sub(chunk).max(low), high) } else { (low, (low + chunk).min(high)) };
-        rows.clear();
-        pipeline.select(batch, a, b, &mut rows);
-        let bytes = u64::from(batch.body.ends()[b - 1]) - batch.body.start(a) as u64;
-        budget.count_read((b - a) as u64, bytes);
-        let order: &mut dyn Iterator<Item = &u32> = if best.backward { &mut rows.iter().rev() } else { &mut rows.iter() };
-        for r in order {
-            let r = *r as usize;
-            if !best.wants(batch.ts[r], part.sequence, r) {
-                return Ok(());
-            }
-            let entry = if pipeline.only_filters_lines() {
-                let (stream, metadata) = metadata.entry(batch.meta_codes(r)).or_insert_with(|| {
-                    row.load(batch, r);
-                    let (stream, metadata, _) = row.categories();
-                    (stream, metadata)
-                });
-                let line = batch.body.get(r).to_owned();
-                Entry { ts: batch.ts[r], line, stream: stream.clone(), metadata: metadata.clone(), parsed: Labels::empty() }
-            } else {
-                row.load(batch, r);
-                if !pipeline.run_steps(&mut row) {
-                    continue;
-                }
-                let (stream, metadata, parsed) = row.categories();
-                Entry { ts: row.ts, line: row.line().to_owned(), stream, metadata, parsed }
-            };
-            best.offer(entry, labels, batch.body.get(r), batch.meta(r), part.sequence, r, budget)?;
-        }
-        if best.backward {
-            high = a
-        } else {
-            low = b
-        }
-        chunk = (chunk * 2).min(LAST_CHUNK);
+/// Tries lines with only those labels that filters read, where few lines pass: the others' labels are never made.
+struct Probe {
+    wanted: Option<Wanted>,
+    tried: u32,
+    passed: u32,
+}
+
+impl Probe {
+    fn new(pipeline: &Pipeline) -> Probe {
+        let wanted = if pipeline.filters_parsed() { pipeline.labels_read().map(Wanted::Only) } else { None };
+        Probe { wanted, tried: 0, passed: 0 }
     }
-    Ok(())
+
+    fn pays(&self) -> bool {
+        self.wanted.is_some() && (self.tried < 64 || self.passed < self.tried / 2)
+    }
+}
+
+/// Reading one part.
+struct Scan<'a> {
+    pipeline: &'a Pipeline,
+    conditions: Conditions,
+    part: &'a LogPart,
+    probe: &'a mut Probe,
+    budget: &'a Budget,
+}
+
+impl Scan<'_> {
+    fn run(&mut self, stream: u32, from: usize, to: usize, best: &mut Best) -> Result<(), QueryError> {
+        let (pipeline, part) = (self.pipeline, self.part);
+        let (batch, labels) = (&*part.batch, &part.batch.streams[stream as usize]);
+        let (all, some) = (Wanted::All, self.probe.wanted.clone().unwrap_or(Wanted::All));
+        let (mut row, mut trial) = (Row::new(labels, &all), Row::new(labels, &some));
+        let mut metadata: FxHashMap<&[(u32, u32)], (Labels, Labels)> = FxHashMap::default();
+        let (mut low, mut high, mut chunk, mut rows) = (from, to, FIRST_CHUNK, vec![]);
+        while low < high {
+            let (a, b) = if best.backward { (high.saturating_sub(chunk).max(low), high) } else { (low, (low + chunk).min(high)) };
+            rows.clear();
+            pipeline.select(batch, &self.conditions, stream, a, b, &mut rows);
+            let bytes = u64::from(batch.body.ends()[b - 1]) - batch.body.start(a) as u64;
+            self.budget.count_read((b - a) as u64, bytes);
+            if best.backward {
+                rows.reverse();
+            }
+            for r in rows.iter().map(|r| *r as usize) {
+                if !best.wants(batch.ts[r], part.sequence, r) {
+                    return Ok(());
+                }
+                let entry = if pipeline.only_filters_lines() {
+                    let (stream, metadata) = metadata.entry(batch.meta_codes(r)).or_insert_with(|| {
+                        row.load(batch, r);
+                        let (stream, metadata, _) = row.categories();
+                        (stream, metadata)
+                    });
+                    let line = batch.body.get(r).to_owned();
+                    Entry { ts: batch.ts[r], line, stream: stream.clone(), metadata: metadata.clone(), parsed: Labels::empty() }
+                } else {
+                    if self.probe.pays() {
+                        self.probe.tried += 1;
+                        trial.load(batch, r);
+                        if !pipeline.run_steps(&mut trial) {
+                            continue;
+                        }
+                        self.probe.passed += 1;
+                    }
+                    row.load(batch, r);
+                    if !pipeline.run_steps(&mut row) {
+                        continue;
+                    }
+                    let (stream, metadata, parsed) = row.categories();
+                    Entry { ts: row.ts, line: row.line().to_owned(), stream, metadata, parsed }
+                };
+                best.offer(entry, labels, batch.body.get(r), batch.meta(r), part.sequence, r, self.budget)?;
+            }
+            if best.backward {
+                high = a
+            } else {
+                low = b
+            }
+            chunk = (chunk * 2).min(LAST_CHUNK);
+        }
+        Ok(())
+    }
 }
 
 /// Where an entry stands among others: time, then arrival, then place in its batch.

@@ -143,24 +143,19 @@ fn matched(b: &Binary, left: Vec<Line>, right: Vec<Line>, steps: usize) -> Resul
     for line in &many {
         let Some((sig, members)) = groups.get_key_value(&signature(&line.labels, matching)) else { continue };
         for one_line in members.iter().map(|i| &ones[*i]) {
-            let mut values = vec![ABSENT; steps];
-            let mut any = false;
-            for step in 0..steps {
-                let (m, o) = (line.values[step], one_line.values[step]);
-                if is_absent(m) || is_absent(o) {
-                    continue;
-                }
-                values[step] = if swapped { one(b, o, m, o) } else { one(b, m, o, m) };
-                any |= !is_absent(values[step]);
-            }
-            if !any {
+            let pair = |(m, o): (&f64, &f64)| match (*m, *o) {
+                (m, o) if is_absent(m) || is_absent(o) => ABSENT,
+                (m, o) if swapped => one(b, o, m, o),
+                (m, o) => one(b, m, o, m),
+            };
+            let values: Vec<f64> = line.values.iter().zip(&one_line.values).map(pair).collect();
+            if values.iter().all(|v| is_absent(*v)) {
                 continue;
             }
             if cardinality == Cardinality::OneToOne {
                 let seen = taken.entry(sig).or_insert_with(|| vec![false; steps]);
-                for (s, v) in seen.iter_mut().zip(&values).filter(|(_, v)| !is_absent(**v)) {
+                for (s, _) in seen.iter_mut().zip(&values).filter(|(_, v)| !is_absent(**v)) {
                     if std::mem::replace(s, true) {
-                        let _ = v;
                         return fail("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
                     }
                 }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::samples::{Gathered, Windows};
 use super::{ABSENT, Eval, Line, is_absent};
 use crate::dedup::Dedup;
-use crate::pipeline::{LineError, Pipeline, Row, Unwrapped, Unwrapper, Wanted};
+use crate::pipeline::{Conditions, LineError, Pipeline, Row, Unwrapped, Unwrapper, Wanted};
 use crate::syntax::ast::{Grouping, RangeAgg, RangeOp};
 
 const ERROR: &str = "__error__";
@@ -22,12 +22,13 @@ pub(super) fn eval(eval: &Eval<'_>, agg: &RangeAgg, outer: Option<&Grouping>) ->
     let range = LogRange { start, end };
     eval.source.scan(&agg.log.matchers, range, Direction::Forward, eval.budget, &mut |part| {
         eval.budget.check()?;
+        let batch = &part.batch;
+        let known = plan.known_of(batch);
         for (stream, from, to) in part.runs(range) {
-            let batch = &part.batch;
             let bytes = u64::from(batch.body.ends()[to - 1]) - batch.body.start(from) as u64;
             eval.budget.count_read((to - from) as u64, bytes);
             let repeated = gather.dedup.repeated(batch, stream, from, to, (batch.min_ts, i64::MAX));
-            gather.run(batch, stream, from, to, &repeated)?;
+            gather.run(&Run { batch, known: &known, stream, from, to }, &repeated)?;
         }
         Ok(true)
     })?;
@@ -61,6 +62,8 @@ struct Plan<'a> {
     windows: Windows,
     /// `None`: a series per label set
     grouping: Option<Grouping>,
+    /// the labels of a `by`, sorted, each once
+    by: Option<Vec<String>>,
     /// the labels that parsers need to give
     wanted: Wanted,
     /// errors of parsers do not end the query
@@ -90,8 +93,28 @@ impl<'a> Plan<'a> {
         }
         let by_error = by.is_some_and(|g| g.labels.iter().any(|l| l == ERROR));
         let tolerant = by_error || pipeline.filters_errors();
+        let by = by.map(|g| {
+            let mut names = g.labels.clone();
+            names.sort();
+            names.dedup();
+            names
+        });
         let windows = Windows { grid: eval.grid, range: agg.range, offset: agg.offset };
-        Ok(Plan { agg, pipeline, unwrap, windows, grouping, wanted, tolerant, budget: eval.budget })
+        Ok(Plan { agg, pipeline, unwrap, windows, by, grouping, wanted, tolerant, budget: eval.budget })
+    }
+
+    /// What only has to be found out once per batch.
+    fn known_of(&self, batch: &LogBatch) -> Known {
+        let conditions = self.pipeline.conditions(batch);
+        let Some(g) = self.grouping.as_ref().filter(|g| !g.without) else {
+            return Known { conditions, metadata_matters: !batch.meta.is_empty(), names: None };
+        };
+        let mut names = vec![];
+        for l in g.labels.iter().filter(|_| !batch.meta.is_empty()) {
+            names.extend(batch.dict.find(l));
+            names.extend(l.strip_suffix("_extracted").and_then(|base| batch.dict.find(base)));
+        }
+        Known { conditions, metadata_matters: !names.is_empty(), names: Some(names) }
     }
 
     fn sums_bytes(&self) -> bool {
@@ -110,6 +133,23 @@ impl<'a> Plan<'a> {
     fn is_unwrapped(&self, name: &str) -> bool {
         self.unwrap.as_ref().is_some_and(|u| u.label == name)
     }
+}
+
+struct Known {
+    conditions: Conditions,
+    /// metadata can be part of a series' labels
+    metadata_matters: bool,
+    /// codes of the metadata names that can; `None` = any
+    names: Option<Vec<u32>>,
+}
+
+/// Rows of one stream.
+struct Run<'r> {
+    batch: &'r Arc<LogBatch>,
+    known: &'r Known,
+    stream: u32,
+    from: usize,
+    to: usize,
 }
 
 /// The series so far, found by their labels without building a label set.
@@ -148,35 +188,21 @@ impl<'a> Gather<'a> {
         Gather { plan, series: SeriesMap::default(), dedup: Dedup::default(), rows: vec![], reserved: 0 }
     }
 
-    fn run(&mut self, batch: &Arc<LogBatch>, stream: u32, from: usize, to: usize, repeated: &[u32]) -> Result<(), QueryError> {
+    fn run(&mut self, run: &Run<'_>, repeated: &[u32]) -> Result<(), QueryError> {
         let plan = self.plan;
         let plain = plan.unwrap.is_none() && plan.pipeline.only_filters_lines();
-        if plain && !plan.pipeline.has_front() && repeated.is_empty() && !self.metadata_matters(batch) {
-            return self.whole_run(batch, stream, from, to);
+        if plain && !plan.pipeline.has_front() && repeated.is_empty() && !run.known.metadata_matters {
+            return self.whole_run(run.batch, run.stream, run.from, run.to);
         }
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
-        plan.pipeline.select(batch, from, to, &mut rows);
+        plan.pipeline.select(run.batch, &run.known.conditions, run.stream, run.from, run.to, &mut rows);
         if !repeated.is_empty() {
             rows.retain(|r| repeated.binary_search(r).is_err());
         }
-        let result = if plain { self.stored_rows(batch, stream, &rows) } else { self.processed_rows(batch, stream, &rows) };
+        let result = if plain { self.stored_rows(run, &rows) } else { self.processed_rows(run.batch, run.stream, &rows) };
         self.rows = rows;
         result
-    }
-
-    /// Whether metadata of this batch can be part of a series' labels.
-    fn metadata_matters(&self, batch: &LogBatch) -> bool {
-        if batch.meta.is_empty() {
-            return false;
-        }
-        match &self.plan.grouping {
-            Some(g) if !g.without => g.labels.iter().any(|l| {
-                let renamed = l.strip_suffix("_extracted").and_then(|l| batch.dict.find(l));
-                batch.dict.find(l).or(renamed).is_some()
-            }),
-            _ => true,
-        }
     }
 
     /// All rows count and belong to one series: windows are cut from the sorted times, sizes from the text's offsets.
@@ -185,8 +211,13 @@ impl<'a> Gather<'a> {
         let (plan, steps) = (self.plan, self.plan.windows.grid.len());
         let ts = &batch.ts[from..to];
         let Gathered::Counts(counts) = &mut self.series.all[series].1 else { return Ok(()) };
-        if steps.saturating_mul(8) < ts.len() {
-            for step in 0..steps {
+        let reach = |t: Option<&i64>| t.and_then(|t| plan.windows.steps_of(*t));
+        let (first, last) = match (reach(ts.first()), reach(ts.last())) {
+            (Some(a), Some(b)) => (a.0, b.1),
+            _ => (0, steps.saturating_sub(1)),
+        };
+        if (last - first + 1).saturating_mul(4) < ts.len() {
+            for step in first..=last {
                 let (start, end) = plan.windows.bounds(step);
                 let (a, b) = (from + ts.partition_point(|t| *t <= start), from + ts.partition_point(|t| *t <= end));
                 if a < b {
@@ -227,11 +258,13 @@ impl<'a> Gather<'a> {
     }
 
     /// Lines count as they were stored; only their metadata tells series apart.
-    fn stored_rows(&mut self, batch: &LogBatch, stream: u32, rows: &[u32]) -> Result<(), QueryError> {
-        let (plan, steps) = (self.plan, self.plan.windows.grid.len());
-        let labels = &batch.streams[stream as usize];
-        let constant = if self.metadata_matters(batch) { None } else { Some(self.series_of_stream(labels)?) };
-        let names = self.relevant_names(batch, labels);
+    fn stored_rows(&mut self, run: &Run<'_>, rows: &[u32]) -> Result<(), QueryError> {
+        let (plan, steps, batch) = (self.plan, self.plan.windows.grid.len(), run.batch);
+        let labels = &batch.streams[run.stream as usize];
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let constant = if run.known.metadata_matters { None } else { Some(self.series_of_stream(labels)?) };
         let mut known: FxHashMap<Vec<(u32, u32)>, usize> = FxHashMap::default();
         let mut key: Vec<(u32, u32)> = vec![];
         let mut row = Row::new(labels, &plan.wanted);
@@ -242,7 +275,7 @@ impl<'a> Gather<'a> {
                 None => {
                     key.clear();
                     let codes = batch.meta_codes(r).iter();
-                    match &names {
+                    match &run.known.names {
                         Some(names) => key.extend(codes.filter(|c| names.contains(&c.0))),
                         None => key.extend(codes),
                     }
@@ -265,27 +298,14 @@ impl<'a> Gather<'a> {
         Ok(())
     }
 
-    /// Codes of the metadata names that can be part of the series; `None` = all.
-    fn relevant_names(&self, batch: &LogBatch, stream: &Labels) -> Option<Vec<u32>> {
-        let g = self.plan.grouping.as_ref().filter(|g| !g.without)?;
-        let mut out = vec![];
-        for l in &g.labels {
-            let base = l.strip_suffix("_extracted").filter(|b| stream.get(b).is_some());
-            out.extend(batch.dict.find(l));
-            out.extend(base.and_then(|b| batch.dict.find(b)));
-        }
-        Some(out)
-    }
-
     fn series_of_row(&mut self, row: &Row<'_>) -> Result<usize, QueryError> {
-        let mut pairs: Vec<(&str, &str)> = match &self.plan.grouping {
-            Some(g) if !g.without => {
-                let mut names: Vec<&str> = g.labels.iter().map(String::as_str).collect();
-                names.sort_unstable();
-                names.dedup();
-                names.iter().filter_map(|n| row.get(n).map(|v| (*n, v))).collect()
+        let plan = self.plan;
+        let mut pairs: Vec<(&str, &str)> = match &plan.by {
+            Some(names) => {
+                let pairs: Vec<(&str, &str)> = names.iter().filter_map(|n| row.get(n).map(|v| (n.as_str(), v))).collect();
+                return self.find(&pairs);
             }
-            _ => row.labels().filter(|(n, _)| self.plan.in_series(n)).collect(),
+            None => row.labels().filter(|(n, _)| plan.in_series(n)).collect(),
         };
         pairs.sort_unstable();
         self.find(&pairs)

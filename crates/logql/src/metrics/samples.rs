@@ -19,6 +19,22 @@ pub struct Windows {
 impl Windows {
     /// The steps whose window holds a time: first and last, `None` if none does.
     pub fn steps_of(&self, ts: i64) -> Option<(usize, usize)> {
+        let near = ts.checked_add(self.offset).and_then(|t| t.checked_sub(self.grid.start));
+        let (Some(from_start), Some(until)) = (near, near.and_then(|n| n.checked_add(self.range - 1))) else {
+            return self.steps_of_far(ts);
+        };
+        let step = self.grid.step.max(1);
+        let low = if from_start <= 0 { 0 } else { (from_start as u64).div_ceil(step as u64) as usize };
+        let last = self.grid.len().wrapping_sub(1);
+        if until < 0 || self.grid.is_empty() {
+            return None;
+        }
+        let high = ((until as u64 / step as u64) as usize).min(last);
+        (low <= high).then_some((low, high))
+    }
+
+    /// The same where the distance does not fit 64 bits.
+    fn steps_of_far(&self, ts: i64) -> Option<(usize, usize)> {
         let from_start = i128::from(ts) + i128::from(self.offset) - i128::from(self.grid.start);
         let step = i128::from(self.grid.step.max(1));
         let low = from_start.div_euclid(step) + i128::from(from_start.rem_euclid(step) > 0);

@@ -16,7 +16,13 @@ impl JsonFields {
     pub fn run(&self, row: &mut Row<'_>) {
         let line = row.detached_line();
         let mut name = String::new();
-        if flatten(&line, &mut name, &mut |name, value| row.extract(name, &value.text())).is_none() {
+        if flatten(&line, &mut name, &mut |name, value| {
+            if row.may_want(name) {
+                row.extract(name, &value.text());
+            }
+        })
+        .is_none()
+        {
             row.fail(LineError::Json, NO_OBJECT);
         }
     }
@@ -100,11 +106,8 @@ impl<'a> Scanner<'a> {
             }
             if s.peek()? == b'{' && depth < MAX_VALUE_DEPTH {
                 s.flatten(name, depth + 1, found)?;
-            } else {
-                match s.value()? {
-                    v @ (Value::Str(_) | Value::Plain(_)) => found(name, v),
-                    _ => {}
-                }
+            } else if let v @ (Value::Str(_) | Value::Plain(_)) = s.value()? {
+                found(name, v);
             }
             Some(true)
         })

@@ -32,7 +32,7 @@ impl Needle {
 
 #[derive(Debug)]
 enum Operand {
-    Text(Needle),
+    Text(Box<Needle>),
     Regex(Regex),
     Pattern(Vec<Piece>),
     Ip(IpMatcher),
@@ -64,7 +64,7 @@ impl LineMatcher {
             let (operand, price) = match (operand, filter.op) {
                 (LineOperand::Ip(p), LineOp::Contains | LineOp::NotContains) => (Operand::Ip(IpMatcher::new(p)?), 50),
                 (LineOperand::Ip(_), _) => return Err("ip: invalid operation".into()),
-                (LineOperand::Text(t), LineOp::Contains | LineOp::NotContains) => (Operand::Text(Needle::new(t)), 1),
+                (LineOperand::Text(t), LineOp::Contains | LineOp::NotContains) => (Operand::Text(Box::new(Needle::new(t))), 1),
                 (LineOperand::Text(t), LineOp::Regex | LineOp::NotRegex) => (regex_or_text(t)?, 20),
                 (LineOperand::Text(t), _) => (Operand::Pattern(pieces(t)?), 5),
             };
@@ -100,7 +100,7 @@ impl LineMatcher {
 fn regex_or_text(pattern: &str) -> Result<Operand, String> {
     let plain = !pattern.contains(|c: char| "\\.+*?()|[]{}^$".contains(c));
     if plain {
-        return Ok(Operand::Text(Needle::new(pattern)));
+        return Ok(Operand::Text(Box::new(Needle::new(pattern))));
     }
     re2::search(pattern).map(Operand::Regex).map_err(|e| e.to_string())
 }

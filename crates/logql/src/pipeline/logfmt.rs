@@ -33,7 +33,7 @@ impl Logfmt {
             let (key, value) = match pair {
                 Ok(pair) => pair,
                 Err(details) if self.strict => {
-                    row.fail(LineError::Logfmt, &details);
+                    row.fail(LineError::Logfmt, &details.to_string());
                     break;
                 }
                 Err(_) => continue,
@@ -47,7 +47,9 @@ impl Logfmt {
             } else if self.keep_empty || !value.is_empty() {
                 name.clear();
                 sanitize_into(key, &mut name);
-                row.extract(&name, &value);
+                if row.may_want(&name) {
+                    row.extract(&name, &value);
+                }
             }
         }
         for (i, _) in missing.iter().enumerate().filter(|(_, m)| **m) {
@@ -67,6 +69,19 @@ fn check_key(path: &str) -> Result<(), String> {
     }
 }
 
+/// Why a pair cannot be read, and where: a byte offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadPair {
+    at: usize,
+    what: &'static str,
+}
+
+impl std::fmt::Display for BadPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "logfmt syntax error at pos {} : {}", self.at + 1, self.what)
+    }
+}
+
 /// The pairs of a line; an `Err` for each that is malformed, after which reading goes on.
 #[derive(Debug)]
 pub struct Pairs<'a> {
@@ -79,17 +94,17 @@ impl<'a> Pairs<'a> {
         Pairs { line, at: 0 }
     }
 
-    fn fail(&mut self, at: usize, what: &str) -> Result<(&'a str, Cow<'a, str>), String> {
+    fn fail(&mut self, at: usize, what: &'static str) -> Result<(&'a str, Cow<'a, str>), BadPair> {
         let bytes = self.line.as_bytes();
         while self.at < bytes.len() && bytes[self.at] > b' ' {
             self.at += 1;
         }
-        Err(format!("logfmt syntax error at pos {} : {what}", at + 1))
+        Err(BadPair { at, what })
     }
 }
 
 impl<'a> Iterator for Pairs<'a> {
-    type Item = Result<(&'a str, Cow<'a, str>), String>;
+    type Item = Result<(&'a str, Cow<'a, str>), BadPair>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.line.as_bytes();

@@ -21,6 +21,7 @@ mod xml;
 
 pub use line_filter::Needle;
 pub use row::{LineError, Row, Wanted};
+pub use run::Conditions;
 pub use unwrap::{Unwrapped, Unwrapper};
 
 use crate::syntax::ast::Stage;
@@ -137,6 +138,12 @@ impl Pipeline {
         Some(out)
     }
 
+    /// Whether label filters may drop lines behind a parser.
+    pub fn filters_parsed(&self) -> bool {
+        let label = |s: &Step| matches!(s, Step::Label(_));
+        !matches!(self.steps.first(), None | Some(Step::Label(_))) && self.steps.iter().any(label)
+    }
+
     /// Whether a label filter asks for the error label by name.
     pub fn filters_errors(&self) -> bool {
         self.steps.iter().any(|s| matches!(s, Step::Label(f) if f.names().iter().any(|n| n == row::ERROR)))
@@ -189,6 +196,10 @@ fn compile_stage(stage: &Stage, now: i64) -> Result<Step, String> {
 
 /// A name as labels may have it: other characters become `_`, a leading digit gets one in front.
 pub(crate) fn sanitize_into(name: &str, out: &mut String) {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain && !(out.is_empty() && name.starts_with(|c: char| c.is_ascii_digit())) {
+        return out.push_str(name);
+    }
     for c in name.chars() {
         let fine = c.is_ascii_alphanumeric() || c == '_';
         if out.is_empty() && c.is_ascii_digit() {

@@ -80,6 +80,14 @@ impl Wanted {
         }
     }
 
+    /// Whether the name, or the one it gets when the line has that label already, is asked for.
+    fn may_want(&self, name: &str) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Only(names) => names.iter().any(|n| n.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest == "_extracted")),
+        }
+    }
+
     pub fn is_nothing(&self) -> bool {
         matches!(self, Wanted::Only(names) if names.is_empty())
     }
@@ -94,6 +102,8 @@ pub struct Row<'b> {
     line: Text<'b>,
     buf: String,
     stream_gone: Vec<bool>,
+    /// codes of metadata names met so far in the batch, and whether the stream has such a label
+    clashes: Vec<(u32, bool)>,
     meta: Vec<Meta<'b>>,
     parsed: Vec<Parsed>,
     error: Option<LineError>,
@@ -109,6 +119,7 @@ impl<'b> Row<'b> {
             line: Text::Batch(""),
             buf: String::new(),
             stream_gone: vec![false; stream.len()],
+            clashes: vec![],
             meta: vec![],
             parsed: vec![],
             error: None,
@@ -116,13 +127,32 @@ impl<'b> Row<'b> {
         }
     }
 
-    /// Starts over with a row of a batch.
+    /// Starts over with a row of a batch; always of the same batch.
     pub fn load(&mut self, batch: &'b LogBatch, row: usize) {
-        self.start(batch.ts[row], batch.body.get(row), batch.meta(row));
+        self.begin(batch.ts[row], batch.body.get(row));
+        for (name, value) in batch.meta_codes(row) {
+            let clash = match self.clashes.iter().find(|c| c.0 == *name) {
+                Some(c) => c.1,
+                None => {
+                    let clash = self.stream.get(batch.dict.get(*name)).is_some();
+                    self.clashes.push((*name, clash));
+                    clash
+                }
+            };
+            self.add_meta(batch.dict.get(*name), batch.dict.get(*value), clash);
+        }
     }
 
     /// Starts over with a line that is in no batch.
+    #[cfg(test)]
     pub fn start(&mut self, ts: i64, line: &'b str, meta: impl Iterator<Item = (&'b str, &'b str)>) {
+        self.begin(ts, line);
+        for (name, value) in meta {
+            self.add_meta(name, value, self.stream.get(name).is_some());
+        }
+    }
+
+    fn begin(&mut self, ts: i64, line: &'b str) {
         self.ts = ts;
         self.line = Text::Batch(line);
         self.buf.clear();
@@ -131,22 +161,19 @@ impl<'b> Row<'b> {
         self.error = None;
         self.error_details = None;
         self.stream_gone.fill(false);
-        for (name, value) in meta {
-            let name = match self.stream.get(name) {
-                None => Text::Batch(name),
-                // A name that the stream has goes by another one from the start.
-                Some(_) => {
-                    let at = self.buf.len();
-                    self.buf.push_str(name);
-                    self.buf.push_str("_extracted");
-                    Text::Buf(Span(at as u32, self.buf.len() as u32))
-                }
-            };
-            if let Text::Buf(span) = name {
-                self.hide_stream(span);
-            }
-            self.meta.push(Meta { name, value, gone: false });
+    }
+
+    /// A name that the stream has goes by another one from the start.
+    fn add_meta(&mut self, name: &'b str, value: &'b str, clash: bool) {
+        if !clash {
+            return self.meta.push(Meta { name: Text::Batch(name), value, gone: false });
         }
+        let start = self.buf.len();
+        self.buf.push_str(name);
+        self.buf.push_str("_extracted");
+        let span = Span(start as u32, self.buf.len() as u32);
+        self.hide_stream(span);
+        self.meta.push(Meta { name: Text::Buf(span), value, gone: false });
     }
 
     fn text(&self, t: Text<'b>) -> &str {
@@ -219,6 +246,11 @@ impl<'b> Row<'b> {
     /// Whether the line came with this label.
     fn base_has(&self, name: &str) -> bool {
         self.stream.get(name).is_some() || self.meta.iter().any(|m| self.text(m.name) == name)
+    }
+
+    /// A quick look before a field's value is read: `false` means that `extract` would do nothing.
+    pub fn may_want(&self, name: &str) -> bool {
+        self.wanted.may_want(name)
     }
 
     /// A field that a parser found. The first value of a name stays; a name the line came with gets `_extracted`.

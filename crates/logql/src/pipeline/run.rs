@@ -1,14 +1,58 @@
 //! Finding the rows whose stored line passes the filters in front, without splitting what cannot match.
 
-use model::LogBatch;
+use model::{LogBatch, MatchOp, Matcher};
 
-use super::Pipeline;
+use super::label_filter::LabelMatcher;
+use super::{Pipeline, Step};
+
+/// Equalities that every result must fulfil, such as `| trace_id="…"`, with the codes they have in one batch.
+#[derive(Debug, Default)]
+pub struct Conditions(Vec<Condition>);
+
+#[derive(Debug)]
+struct Condition {
+    name: String,
+    value: String,
+    /// as metadata; `None`: no row of the batch has the pair
+    codes: Option<(u32, u32)>,
+}
 
 impl Pipeline {
-    /// Appends the rows of `from..to` whose line passes the front filters, ascending.
-    ///
+    /// The equalities on stored labels, from the label filters in front. Looked up once per batch.
+    pub fn conditions(&self, batch: &LogBatch) -> Conditions {
+        let mut matchers = vec![];
+        for step in &self.steps {
+            match step {
+                Step::Label(filter) => equalities(filter, &mut matchers),
+                Step::Line(_) => {}
+                _ => break,
+            }
+        }
+        let codes = |m: &Matcher| batch.dict.find(&m.name).zip(batch.dict.find(&m.value));
+        Conditions(matchers.into_iter().map(|m| Condition { name: m.name.clone(), value: m.value.clone(), codes: codes(m) }).collect())
+    }
+
+    /// Appends the rows of `from..to`, all of one stream, that fulfil the conditions and whose line passes the front filters, ascending.
+    pub fn select(&self, batch: &LogBatch, conditions: &Conditions, stream: u32, from: usize, to: usize, out: &mut Vec<u32>) {
+        let labels = &batch.streams[stream as usize];
+        let mut pairs = vec![];
+        for c in &conditions.0 {
+            match (labels.get(&c.name), c.codes) {
+                // metadata of a name that the stream has goes by another name
+                (Some(v), _) if v == c.value => {}
+                (Some(_), _) | (None, None) => return,
+                (None, Some(pair)) => pairs.push(pair),
+            }
+        }
+        if pairs.is_empty() {
+            return self.select_lines(batch, from, to, out);
+        }
+        let has_pairs = |r: &u32| pairs.iter().all(|p| batch.meta_codes(*r as usize).contains(p));
+        out.extend((from as u32..to as u32).filter(has_pairs).filter(|r| self.front_matches(batch.body.get(*r as usize))));
+    }
+
     /// A needle is searched over the text of all rows at once; only rows around a hit are looked at.
-    pub fn select(&self, batch: &LogBatch, from: usize, to: usize, out: &mut Vec<u32>) {
+    fn select_lines(&self, batch: &LogBatch, from: usize, to: usize, out: &mut Vec<u32>) {
         let Some(needle) = self.needle() else {
             let rows = from as u32..to as u32;
             if self.has_front() {
@@ -47,6 +91,22 @@ impl Pipeline {
     }
 }
 
+/// `_extracted` names may belong to metadata that is stored under another name.
+fn equalities<'p>(filter: &'p LabelMatcher, out: &mut Vec<&'p Matcher>) {
+    match filter {
+        LabelMatcher::Match(m) => {
+            if m.op == MatchOp::Eq && !m.value.is_empty() && !m.name.ends_with("_extracted") && !m.name.starts_with("__error") {
+                out.push(m);
+            }
+        }
+        LabelMatcher::And(a, b) => {
+            equalities(a, out);
+            equalities(b, out);
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use model::{Labels, LogBatch, LogBatchBuilder};
@@ -72,7 +132,7 @@ mod tests {
             let pipeline = Pipeline::compile(&log.stages).unwrap();
             let (from, to) = (cut.min(lines.len()) / 2, lines.len());
             let mut got = vec![];
-            pipeline.select(&batch, from, to, &mut got);
+            pipeline.select(&batch, &pipeline.conditions(&batch), 0, from, to, &mut got);
             let want: Vec<u32> = (from..to).filter(|i| lines[*i].contains(&needle) && !lines[*i].contains(&not)).map(|i| i as u32).collect();
             prop_assert_eq!(got, want);
         }

@@ -70,12 +70,7 @@ impl Parser<'_> {
         };
         self.bump();
         // A parenthesis may also open the right operand: it is a list only if it holds names.
-        let list = self.is("(")
-            && match (self.peek_at(1), self.peek_at(2)) {
-                (Tok::Sym(")"), _) => true,
-                (Tok::Ident(_), Tok::Sym(")" | ",")) => true,
-                _ => false,
-            };
+        let list = self.is("(") && matches!((self.peek_at(1), self.peek_at(2)), (Tok::Sym(")"), _) | (Tok::Ident(_), Tok::Sym(")" | ",")));
         if list {
             out.include = self.label_list()?;
         }

@@ -64,8 +64,8 @@ impl Template {
     /// The labels it reads; `None` if it may read any.
     pub fn labels_read(&self) -> Option<Vec<String>> {
         let mut out = vec![];
-        let all = std::iter::once(&self.root).chain(self.defines.values());
-        all.map(|nodes| read_nodes(nodes, &mut out)).all(|known| known).then_some(out)
+        let mut all = std::iter::once(&self.root).chain(self.defines.values());
+        all.all(|nodes| read_nodes(nodes, &mut out)).then_some(out)
     }
 
     fn regex(&self, pattern: &str) -> Result<Regex, String> {

@@ -287,8 +287,7 @@ impl Parser {
         let (mut vars, mut assigns) = (vec![], false);
         // `$a := …`, `$a = …`, `range $i, $v := …`
         let start = self.at;
-        loop {
-            let Some(Item::Variable(name)) = self.peek().cloned() else { break };
+        while let Some(Item::Variable(name)) = self.peek().cloned() {
             self.at += 1;
             self.skip_space();
             let symbol = match self.peek() {
