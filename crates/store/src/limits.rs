@@ -23,6 +23,8 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const CHUNK_SAMPLES: u32 = 120;
 /// Out-of-order samples of a series kept aside before they are merged into its chunks.
 pub const OOO_SAMPLES: usize = 128;
+/// Commits that a series remembers for living snapshots; a snapshot that lives longer sees newer samples.
+pub const MARKS: usize = 1_000;
 /// Exemplars per tenant; the oldest goes first.
 pub const EXEMPLARS: usize = 100_000;
 /// Metrics per tenant whose metadata is kept.

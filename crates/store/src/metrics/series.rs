@@ -225,6 +225,9 @@ impl Data {
         }
         if let Some(x) = &mut self.extra {
             x.history.retain(|m| m.commit > commit.oldest_snapshot);
+            // A snapshot that somebody forgot to drop must not grow the head for ever; it begins to see newer samples instead.
+            let surplus = x.history.len().saturating_sub(limits::MARKS);
+            x.history.drain(..surplus);
         }
         self.last = Mark { commit: commit.sequence, taken: self.taken, late: self.late().len() as u32 };
     }
