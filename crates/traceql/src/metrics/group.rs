@@ -1,6 +1,8 @@
 //! rate, count_over_time and the other functions: spans into series by the values of by().
 
-use model::{AnyValue, KeyValue};
+use std::sync::Arc;
+
+use model::{AnyValue, KeyValue, SpanBatch};
 use query::QueryError;
 use rustc_hash::FxHashMap;
 
@@ -81,16 +83,15 @@ pub(super) fn aggregate(
 /// Looks up the aggregated field.
 #[derive(Default)]
 struct Numbers {
-    /// address of the batch that the cursor is of
-    batch: usize,
+    /// the batch that the cursor is of; held, so that no other one gets its address
+    batch: Option<Arc<SpanBatch>>,
     cursor: FieldCursor,
 }
 
 impl Numbers {
     fn of(&mut self, span: &Seen, field: usize) -> Option<Number> {
-        let batch = std::sync::Arc::as_ptr(&span.view.batch) as usize;
-        if self.batch != batch {
-            self.batch = batch;
+        if !self.batch.as_ref().is_some_and(|b| Arc::ptr_eq(b, &span.view.batch)) {
+            self.batch = Some(span.view.batch.clone());
             self.cursor.reset();
         }
         match self.cursor.number(span.view, field, span.row) {
@@ -146,15 +147,12 @@ impl Groups<'_> {
         if self.fields.is_empty() {
             return if self.all.is_empty() { self.add(vec![]) } else { Ok(0) };
         }
-        let key = self.local.key(span.view, &self.fields, span.row);
-        if let Some(group) = key.and_then(|k| self.local.get(&k)) {
+        if let Some(group) = self.local.get(span.view, &self.fields, span.row) {
             return Ok(group);
         }
         let render = |f: &usize| rendered(&span.view.value(*f, span.row, span.trace));
         let group = self.add(self.fields.iter().map(render).collect())?;
-        if let Some(key) = key {
-            self.local.insert(key, group);
-        }
+        self.local.insert(group);
         Ok(group)
     }
 

@@ -1,8 +1,9 @@
 //! by() values as numbers that are good within one batch, so that texts are looked at once per batch and not per span.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use model::{AttrColumn, AttrValues};
+use model::{AttrColumn, AttrValues, SpanBatch};
 use rustc_hash::FxHashMap;
 
 use crate::ast::Intrinsic;
@@ -115,46 +116,92 @@ impl Hash for LocalKey {
     }
 }
 
-/// Groups by the keys of one batch.
+/// Groups by the keys of one batch, in the cheapest of three tables that a key fits.
 #[derive(Debug, Default)]
 pub(super) struct LocalGroups {
-    /// address of the batch that the rest is of
-    batch: usize,
+    /// the batch that the rest is of; held, so that no other one gets its address
+    batch: Option<Arc<SpanBatch>>,
     cursors: Vec<FieldCursor>,
-    known: FxHashMap<LocalKey, usize>,
-    last: Option<(LocalKey, usize)>,
+    /// one field of a small number: group + 1 at word and kind
+    dense: Vec<u32>,
+    /// up to three fields of small numbers, 20 bits each
+    packed: FxHashMap<u64, usize>,
+    wide: FxHashMap<LocalKey, usize>,
+    /// where the span that was asked for last belongs
+    place: Option<Place>,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Dense(usize),
+    Packed(u64),
+    Wide(LocalKey),
+}
+
+/// Words from here on do not go into the dense table; it takes 64 bytes a word.
+const DENSE_WORDS: u64 = 8_192;
+
 impl LocalGroups {
-    pub fn key(&mut self, view: &View, fields: &[usize], row: usize) -> Option<LocalKey> {
-        let batch = std::sync::Arc::as_ptr(&view.batch) as usize;
-        if self.batch != batch {
-            self.batch = batch;
-            self.known.clear();
-            self.last = None;
+    /// The group of a span, if one with its values came by in this batch.
+    pub fn get(&mut self, view: &View, fields: &[usize], row: usize) -> Option<usize> {
+        if !self.batch.as_ref().is_some_and(|b| Arc::ptr_eq(b, &view.batch)) {
+            self.batch = Some(view.batch.clone());
+            self.dense.clear();
+            self.packed.clear();
+            self.wide.clear();
             self.cursors.iter_mut().for_each(FieldCursor::reset);
+            self.cursors.resize_with(fields.len(), FieldCursor::default);
         }
-        self.cursors.resize_with(fields.len(), FieldCursor::default);
-        let mut key = LocalKey { kinds: 0, len: fields.len(), words: [0; MAX_GROUP_BY] };
-        for ((word, field), cursor) in key.words.iter_mut().zip(fields).zip(&mut self.cursors) {
-            let (kind, value) = cursor.key(view, *field, row)?;
-            key.kinds = key.kinds << 4 | u32::from(kind);
-            *word = value;
+        self.place = None;
+        if let ([field], [cursor]) = (fields, self.cursors.as_mut_slice()) {
+            let (kind, word) = cursor.key(view, *field, row)?;
+            if word < DENSE_WORDS {
+                let at = word as usize * 16 + usize::from(kind);
+                self.place = Some(Place::Dense(at));
+                return self.dense.get(at).and_then(|g| (*g as usize).checked_sub(1));
+            }
+            self.place = Some(Place::Wide(LocalKey { kinds: u32::from(kind), len: 1, words: [word, 0, 0, 0, 0] }));
+        } else {
+            let mut key = LocalKey { kinds: 0, len: fields.len(), words: [0; MAX_GROUP_BY] };
+            let (mut packed, mut small) = (0u64, fields.len() <= 3);
+            for ((word, field), cursor) in key.words.iter_mut().zip(fields).zip(&mut self.cursors) {
+                let (kind, value) = cursor.key(view, *field, row)?;
+                key.kinds = key.kinds << 4 | u32::from(kind);
+                *word = value;
+                small &= value < 1 << 16;
+                packed = packed << 20 | (value & 0xffff) << 4 | u64::from(kind);
+            }
+            if small {
+                self.place = Some(Place::Packed(packed));
+                return self.packed.get(&packed).copied();
+            }
+            self.place = Some(Place::Wide(key));
         }
-        Some(key)
+        match &self.place {
+            Some(Place::Wide(key)) => self.wide.get(key).copied(),
+            _ => None,
+        }
     }
 
-    pub fn get(&mut self, key: &LocalKey) -> Option<usize> {
-        if let Some((_, group)) = self.last.as_ref().filter(|(k, _)| k == key) {
-            return Some(*group);
+    /// Remembers the group of the span that was asked for last.
+    pub fn insert(&mut self, group: usize) {
+        match self.place.take() {
+            Some(Place::Dense(at)) => {
+                if self.dense.len() <= at {
+                    self.dense.resize(at + 1, 0);
+                }
+                if let Some(slot) = self.dense.get_mut(at) {
+                    *slot = group as u32 + 1;
+                }
+            }
+            Some(Place::Packed(key)) => {
+                self.packed.insert(key, group);
+            }
+            Some(Place::Wide(key)) => {
+                self.wide.insert(key, group);
+            }
+            None => {}
         }
-        let group = *self.known.get(key)?;
-        self.last = Some((*key, group));
-        Some(group)
-    }
-
-    pub fn insert(&mut self, key: LocalKey, group: usize) {
-        self.known.insert(key, group);
     }
 }
 
