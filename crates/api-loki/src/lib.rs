@@ -82,6 +82,7 @@ fn status_routes() -> Router<Arc<Face>> {
         .route("/ready", get(status::ready))
         .route("/services", get(status::services))
         .route("/metrics", get(status::metrics))
+        .route("/flush", both(status::flush))
         .route("/log_level", get(status::log_level).post(status::set_log_level))
         .route("/config", get(status::config))
         .route("/config/tenant/v1/limits", get(status::tenant_config))

@@ -110,3 +110,6 @@ pub const MAX_DELETIONS: usize = 1_000;
 
 /// Nanoseconds in which a delete request may be cancelled (`delete_request_cancel_period`).
 pub const CANCEL_WINDOW_NS: i64 = 86_400_000_000_000;
+
+/// Tails of all tenants together: each holds a thread.
+pub const MAX_ALL_TAILS: usize = 100;

@@ -194,6 +194,23 @@ fn pushes_are_kept_in_part_and_answered_in_words() {
 }
 
 #[test]
+fn tenants_are_apart_unless_read_together() {
+    let s = Server::new();
+    for tenant in ["t1", "t2"] {
+        let body = r#"{"streams":[{"stream":{"app":"x"},"values":[["1000000000","of "#.to_owned() + tenant + r#""]]}]}"#;
+        s.check("POST /loki/api/v1/push", &[JSON, ("x-scope-orgid", tenant)], &body, "204 ");
+    }
+    let of = |line: &str| format!(r#"{{"stream":{{"app":"x"}},"values":[["1000000000","{line}"]]}}"#);
+    let query = format!("GET /loki/api/v1/query_range?{RANGE}&query=%7Bapp%3D%22x%22%7D%7Ckeep%20app");
+    let head = r#"200 {"status":"success","data":{"resultType":"streams","result":["#;
+    s.check(&query, &[("x-scope-orgid", "t1")], "", &format!("{head}{}] …", of("of t1")));
+    s.check(&query, &[], "", &format!("{head}] …"));
+    let query = format!("GET /loki/api/v1/label/__tenant_id__/values?{RANGE}");
+    s.check(&query, &[("x-scope-orgid", "t1|t2")], "", r#"200 {"status":"success","data":["t1","t2"]}"#);
+    s.check("GET /loki/api/v1/labels", &[("x-scope-orgid", "!loki-deletes")], "", "400 tenant ID '!loki-deletes' is the server's own");
+}
+
+#[test]
 fn what_the_server_says_of_itself() {
     let s = Server::new();
     s.get("/ready", "200 ready");

@@ -217,4 +217,15 @@ mod tests {
             "couldn't parse labels: label name \"1a\" holds characters other than letters, digits and underscores, or starts with a digit";
         check(body, &format!("{{({text})}}\n{{a=x}} 1 \"l\""));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_it(inner in "[\\[\\]{}:,\"1a ]{0,24}") {
+            for text in [format!("{{\"streams\":[{inner}]}}"), format!("{{\"streams\":[{{\"values\":[{inner}]}}]}}"), inner] {
+                if let Ok(all) = decode(&text) {
+                    proptest::prop_assert!(all.iter().flat_map(|s| &s.entries).all(|e| e.ts >= 0));
+                }
+            }
+        }
+    }
 }

@@ -156,4 +156,22 @@ mod tests {
         at(r#"{} x"#, "1:4: parse error: unexpected text after the labels");
         at("", "1:1: parse error: unexpected end of input, expected \"{\"");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read(value in "\\PC{0,12}") {
+            let text = format!("{{a={value:?}}}");
+            // Rust writes some characters as \u{..}, which Go does not.
+            if !text.contains("\\u{") {
+                proptest::prop_assert_eq!(parse(&text).unwrap(), vec![("a".into(), value.into())]);
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_it(text in "[{}=,\"`a1\\\\u\u{e9} ]{0,16}") {
+            if let Ok(pairs) = parse(&text) {
+                proptest::prop_assert!(pairs.iter().all(|(n, _)| is_name(n)));
+            }
+        }
+    }
 }

@@ -170,4 +170,13 @@ mod tests {
         let line = [0x12, 0x02, b'a', 0xff];
         assert_eq!(entry(&line).unwrap().line, "a\u{fffd}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_it(bytes in proptest::collection::vec(0u8..=40, 0..64)) {
+            if let Ok(all) = decode(&bytes) {
+                proptest::prop_assert!(all.len() <= bytes.len());
+            }
+        }
+    }
 }

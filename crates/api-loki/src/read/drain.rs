@@ -202,4 +202,14 @@ mod tests {
         }
         assert!(d.clusters.len() <= MAX_PATTERNS);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_pattern_joins_back_to_its_only_line(line in "[ab1 =\"\u{e9}]{0,40}") {
+            let mut d = Drain::default();
+            if let Some(i) = d.add(&line) {
+                proptest::prop_assert_eq!(d.pattern(i), (line, 1));
+            }
+        }
+    }
 }

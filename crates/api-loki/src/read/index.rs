@@ -119,7 +119,7 @@ impl Buckets {
         let Some(step) = self.step else { return self.bounds.end };
         let first = self.bounds.start.div_euclid(step);
         let end = first.saturating_add(i64::try_from(i).unwrap_or(i64::MAX)).saturating_add(1).saturating_mul(step);
-        if end >= self.bounds.end { self.bounds.end } else { end - MS }
+        if end >= self.bounds.end { self.bounds.end } else { end.saturating_sub(MS) }
     }
 }
 

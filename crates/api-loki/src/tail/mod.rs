@@ -19,7 +19,8 @@ use crate::error::ApiError;
 use crate::face::{Ask, Face};
 use crate::json;
 use crate::limits::{
-    MAX_ENTRIES, MAX_TAIL_BATCH, MAX_TAIL_DELAY_SECONDS, MAX_TAIL_POLL, MAX_TAIL_SECONDS, MAX_TAILS, TAIL_POLL_MS, TAIL_QUEUE,
+    MAX_ALL_TAILS, MAX_ENTRIES, MAX_TAIL_BATCH, MAX_TAIL_DELAY_SECONDS, MAX_TAIL_POLL, MAX_TAIL_SECONDS, MAX_TAILS, TAIL_POLL_MS,
+    TAIL_QUEUE,
 };
 use crate::params::{bounds, limit, query_text};
 use crate::read::engine::{Cut, Entry, LogQuery};
@@ -82,6 +83,13 @@ impl Place {
     fn take(face: &Face, tenant: &Tenant) -> Result<Place, ApiError> {
         let mut all = face.tails.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.retain(|_, n| n.load(Ordering::Relaxed) > 0);
+        let everyone: usize = all.values().map(|n| n.load(Ordering::Relaxed)).sum();
+        if everyone >= MAX_ALL_TAILS {
+            return Err(ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("the server serves {MAX_ALL_TAILS} tails already; try again later"),
+            ));
+        }
         let open = all.entry(tenant.clone()).or_default().clone();
         if open.fetch_add(1, Ordering::Relaxed) >= MAX_TAILS {
             open.fetch_sub(1, Ordering::Relaxed);
