@@ -1,6 +1,7 @@
 //! One API call: method table, CORS, readiness, tenants and parameters are settled here, so that handlers only answer.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -70,15 +71,42 @@ impl Call {
     }
 }
 
-/// A route of `/api/v1`: OPTIONS is answered for all, other methods only where listed.
+/// A route of `/api/v1`: OPTIONS is answered for all, other methods only where listed, and none while not ready.
 pub fn endpoint<F, Fut>(methods: &'static [Method], handler: F) -> MethodRouter<Arc<Backend>>
 where
     F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Answer> + Send + 'static,
 {
-    raw_endpoint(methods, move |backend, path, request| {
+    guarded(methods, true, parsed(handler))
+}
+
+/// As `endpoint` for what is asked while the server starts.
+pub fn early_endpoint<F, Fut>(methods: &'static [Method], handler: F) -> MethodRouter<Arc<Backend>>
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    guarded(methods, false, parsed(handler))
+}
+
+/// As `endpoint` for handlers that read the body themselves.
+pub fn raw_endpoint<F, Fut>(methods: &'static [Method], handler: F) -> MethodRouter<Arc<Backend>>
+where
+    F: Fn(Arc<Backend>, String, Request<Body>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response> + Send + 'static,
+{
+    guarded(methods, true, handler)
+}
+
+/// Reads tenants and parameters before the handler is called.
+fn parsed<F, Fut>(handler: F) -> impl Fn(Arc<Backend>, String, Request<Body>) -> BoxedResponse + Clone + Send + Sync + 'static
+where
+    F: Fn(Call) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    move |backend, path, request| {
         let handler = handler.clone();
-        async move {
+        Box::pin(async move {
             let gzip = accepts_gzip(request.headers());
             let tenants = match api::read_tenants(request.headers()) {
                 Ok(tenants) => tenants,
@@ -90,12 +118,13 @@ where
                 Err((status, why)) => return error::text(status, &why),
             };
             handler(Call { backend, params, tenants, path, gzip }).await.unwrap_or_else(IntoResponse::into_response)
-        }
-    })
+        })
+    }
 }
 
-/// As `endpoint` for handlers that read the body themselves.
-pub fn raw_endpoint<F, Fut>(methods: &'static [Method], handler: F) -> MethodRouter<Arc<Backend>>
+type BoxedResponse = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+fn guarded<F, Fut>(methods: &'static [Method], only_ready: bool, handler: F) -> MethodRouter<Arc<Backend>>
 where
     F: Fn(Arc<Backend>, String, Request<Body>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response> + Send + 'static,
@@ -109,7 +138,7 @@ where
                 StatusCode::NO_CONTENT.into_response()
             } else if !methods.contains(request.method()) {
                 not_allowed(methods)
-            } else if !backend.is_ready() {
+            } else if only_ready && !backend.is_ready() {
                 not_ready()
             } else {
                 handler(backend, path, request).await

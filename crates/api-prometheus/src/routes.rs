@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::call::{Call, endpoint, not_ready, raw_endpoint};
+use crate::call::{Call, early_endpoint, endpoint, not_ready, raw_endpoint};
 use crate::error;
 use crate::handlers::{admin, exemplars, federate, labels, metadata, query, rules, search, status, targets, tsdb};
 use crate::{otlp, read, write};
@@ -50,10 +50,10 @@ fn api() -> Router<Arc<Backend>> {
         .route("/status/runtimeinfo", endpoint(GET, status::runtime))
         .route("/status/tsdb", endpoint(GET, tsdb::status))
         .route("/status/tsdb/blocks", endpoint(GET, tsdb::blocks))
-        .route("/status/walreplay", endpoint(GET, status::wal_replay))
+        .route("/status/walreplay", early_endpoint(GET, status::wal_replay))
         .route("/status/self_metrics", endpoint(GET, status::self_metrics))
         .route("/features", endpoint(GET, status::features))
-        .route("/notifications", endpoint(GET, status::notifications))
+        .route("/notifications", early_endpoint(GET, status::notifications))
         .route("/search/metric_names", endpoint(GET_POST, search::metric_names))
         .route("/search/label_names", endpoint(GET_POST, search::label_names))
         .route("/search/label_values", endpoint(GET_POST, search::label_values))

@@ -56,12 +56,14 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn series(&mut self, bytes: &'a [u8]) -> Result<(), BadWire> {
         let mut refs: Vec<u64> = Vec::with_capacity(32);
-        let (mut rows, mut metadata) = (0usize, None);
+        let (mut rows, mut metadata, mut start) = (0usize, None, 0);
         for field in Fields(bytes) {
             match field? {
                 (1, v) => v.varints(|r| push_ref(&mut refs, r))?,
                 (2 | 3, _) => rows += 1,
                 (5, v) => metadata = Some(v),
+                // Senders of early drafts give the start time once per series.
+                (6, v) => start = v.int64()?,
                 _ => {}
             }
         }
@@ -73,8 +75,8 @@ impl<'a> Reader<'a> {
         self.out.batch.series.push(labels.clone());
         for field in Fields(bytes) {
             match field? {
-                (2, v) => self.sample(v, series, &labels)?,
-                (3, v) => self.histogram(v, series, &labels)?,
+                (2, v) => self.sample(v, series, start, &labels)?,
+                (3, v) => self.histogram(v, series, start, &labels)?,
                 (4, v) => self.exemplar(v, series, &labels)?,
                 _ => {}
             }
@@ -123,8 +125,8 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    fn sample(&mut self, value: Value<'a>, series: u32, labels: &Labels) -> Result<(), BadWire> {
-        let mut s = Sample { series, t: 0, v: 0.0, st: 0, temporality: Temporality::AsIs };
+    fn sample(&mut self, value: Value<'a>, series: u32, start: i64, labels: &Labels) -> Result<(), BadWire> {
+        let mut s = Sample { series, t: 0, v: 0.0, st: start, temporality: Temporality::AsIs };
         for field in Fields(value.bytes()?) {
             match field? {
                 (1, v) => s.v = v.double()?,
@@ -140,10 +142,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn histogram(&mut self, value: Value<'a>, series: u32, labels: &Labels) -> Result<(), BadWire> {
+    fn histogram(&mut self, value: Value<'a>, series: u32, start: i64, labels: &Labels) -> Result<(), BadWire> {
         room(&self.out.batch.histograms, MAX_WRITE_HISTOGRAMS)?;
         let sent = histogram::decode(value.bytes()?)?;
-        let (t, st) = (sent.time, sent.start);
+        let (t, st) = (sent.time, if sent.start == 0 { start } else { sent.start });
         match sent.check() {
             Ok(h) if self.in_bounds(t, labels) => {
                 self.out.batch.histograms.push(HistogramSample { series, t, st, h: Arc::new(h), temporality: Temporality::AsIs });
@@ -271,6 +273,14 @@ mod tests {
         let rows: Vec<_> = d.batch.samples.iter().map(|s| (s.series, s.t, s.v)).collect();
         assert_eq!(rows, [(0, 1, 1.5), (1, 2, 2.0)]);
         assert_eq!((d.batch.exemplars.len(), &*d.batch.metadata[0].metric, &*d.batch.metadata[0].help), (1, "m", "help"));
+    }
+
+    #[test]
+    fn a_start_time_of_the_series_stands_in() {
+        let mut s = series(&[1, 2], &[(50, 1.0), (60, 2.0)]);
+        s.created_timestamp = 40;
+        s.samples[1].start_timestamp = 55;
+        assert_eq!(request(vec![s]).batch.samples.iter().map(|s| s.st).collect::<Vec<_>>(), [40, 55]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 pub struct Server {
     router: Router,
+    pub backend: Arc<Backend>,
 }
 
 impl Server {
@@ -29,7 +30,8 @@ impl Server {
 
     pub fn with(settings: Settings) -> Server {
         let store = Store::open(StoreOptions::memory(), Arc::new(NativeOnly)).expect("a memory store opens");
-        Server { router: api_prometheus::router(Backend::new(Arc::new(store), settings, otlp::Options::stock())) }
+        let backend = Backend::new(Arc::new(store), settings, otlp::Options::stock());
+        Server { router: api_prometheus::router(backend.clone()), backend }
     }
 
     /// A server that holds `m{job="a"}` = 1, 2, 3 and `m{job="b"}` = 10, 20, 30 at 0, 15 and 30 s, and `n` = 7 at 30 s.

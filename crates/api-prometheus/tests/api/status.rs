@@ -34,3 +34,18 @@ async fn features_follow_the_flags() {
     let got = s.ask("GET /api/v1/features").await;
     assert!(got.contains(r#""info":false"#) && got.contains(r#""rate":true"#) && got.contains(r#""admin":false"#), "{got}");
 }
+
+#[tokio::test]
+async fn while_not_ready_only_progress_is_told() {
+    let s = Server::new();
+    s.backend.set_ready(false);
+    for (path, status) in [
+        ("/api/v1/query?query=1", "503"),
+        ("/-/ready", "503"),
+        ("/api/v1/status/walreplay", "200"),
+        ("/api/v1/notifications", "200"),
+        ("/-/healthy", "200"),
+    ] {
+        assert_eq!(&s.ask(&format!("GET {path}")).await[..3], status, "{path}");
+    }
+}
