@@ -118,7 +118,7 @@ pub fn load(disk: &dyn Disk, dir: &Path, heads: &mut Heads) -> io::Result<Loaded
             out.records += 1;
         }
         Ok(Entry::EndOfCheckpoint) => complete = true,
-        Ok(Entry::DropTenant(_)) => out.damaged += 1,
+        Ok(Entry::DropTenant(_) | Entry::DeleteMetrics(..)) => out.damaged += 1,
         Err(e) => {
             out.damaged += 1;
             tracing::error!(error = e.as_str(), "a record of the checkpoint is not understood; it is skipped");

@@ -1,29 +1,46 @@
-//! What the writer does between groups: drop a tenant, write a checkpoint.
+//! What the writer does between groups: drop a tenant, delete series, write a checkpoint.
 
 use std::sync::atomic::Ordering;
 
 use model::Tenant;
+use wal::Record;
 
 use crate::checkpoint;
-use crate::record;
+use crate::record::{self, Deletion};
 use crate::write::AppendError;
 use crate::writer::{Writer, refusal};
 
 impl Writer {
-    pub(crate) fn drop_tenant(&mut self, tenant: Tenant) -> Result<(), AppendError> {
+    pub(crate) fn drop_tenant(&mut self, tenant: &Tenant) -> Result<(), AppendError> {
+        self.logged(|sequence| record::of_drop(tenant, sequence))?;
+        self.heads.drop_tenant(tenant);
+        self.publish();
+        Ok(())
+    }
+
+    pub(crate) fn delete_metrics(&mut self, tenant: &Tenant, d: &Deletion) -> Result<(), AppendError> {
+        self.logged(|sequence| record::of_deletion(tenant, d, sequence))?;
+        self.heads.delete_metrics(tenant, d);
+        self.publish();
+        Ok(())
+    }
+
+    /// Makes a control record durable before it takes effect: what it takes away cannot be hidden until then.
+    fn logged(&mut self, record: impl Fn(u64) -> Record) -> Result<(), AppendError> {
+        if let Some(why) = self.shared.broken.get() {
+            return Err(AppendError::Failed(why.clone()));
+        }
         let sequence = self.sequence + 1;
         if self.log.is_some() {
-            self.append_log(&[record::of_drop(&tenant, sequence)]).map_err(refusal)?;
+            self.append_log(&[record(sequence)]).map_err(refusal)?;
         }
         self.sequence = sequence;
-        self.heads.drop_tenant(&tenant);
         if let Some(log) = &mut self.log
             && let Err(e) = log.commit()
         {
             self.fail(&e);
             return Err(refusal(e));
         }
-        self.publish();
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::logs::LogHead;
 use crate::metrics::{AgeRule, Commit, MetricHead};
 use crate::options::Retention;
 use crate::published::TenantView;
+use crate::record::Deletion;
 use crate::spans::SpanHead;
 use crate::write::{Appended, Counts};
 
@@ -73,6 +74,12 @@ impl Heads {
             self.bytes = self.bytes.saturating_sub(h.bytes);
         }
         self.changed.insert(tenant.clone());
+    }
+
+    pub fn delete_metrics(&mut self, tenant: &Tenant, d: &Deletion) -> u64 {
+        let Some(h) = self.tenants.get_mut(tenant) else { return 0 };
+        self.changed.insert(tenant.clone());
+        h.metrics.delete(&d.sets, d.min_t, d.max_t)
     }
 
     /// Drops what is older than its retention at this time (Unix nanoseconds).

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::Tenant;
 
+use crate::record::Deletion;
 use crate::write::{AppendError, Reply, Write};
 use crate::{Appended, limits};
 
@@ -18,6 +19,7 @@ pub enum Job {
 
 pub enum Control {
     DropTenant(Tenant),
+    DeleteMetrics(Tenant, Deletion),
     Checkpoint,
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Batch, Tenant};
+use model::{Batch, MatchOp, Matcher, Tenant};
 use wal::{Payload, Record};
 
-use crate::codec;
+use crate::codec::{self, Reader, Writer};
 use crate::queue::Pending;
 use crate::write::{Decode, Encoding, Raw, Signal, Write};
 
@@ -13,6 +13,7 @@ use crate::write::{Decode, Encoding, Raw, Signal, Write};
 const CONTROL: u8 = 255;
 const DROP_TENANT: u8 = 1;
 const END_OF_CHECKPOINT: u8 = 2;
+const DELETE_METRICS: u8 = 3;
 
 pub const NATIVE: u8 = 0;
 const OTLP_PROTO: u8 = 1;
@@ -22,7 +23,48 @@ const OTLP_JSON: u8 = 2;
 pub enum Entry {
     Write(Tenant, Batch),
     DropTenant(Tenant),
+    DeleteMetrics(Tenant, Deletion),
     EndOfCheckpoint,
+}
+
+/// Samples to delete: of the series that satisfy one of the sets, in [min_t, max_t] (Unix milliseconds).
+pub struct Deletion {
+    pub sets: Vec<Vec<Matcher>>,
+    pub min_t: i64,
+    pub max_t: i64,
+}
+
+const OPS: [MatchOp; 4] = [MatchOp::Eq, MatchOp::Ne, MatchOp::Re, MatchOp::Nre];
+
+impl Deletion {
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.signed(self.min_t);
+        w.signed(self.max_t);
+        w.num(self.sets.len() as u64);
+        for set in &self.sets {
+            w.num(set.len() as u64);
+            for m in set {
+                w.byte(OPS.iter().position(|op| *op == m.op).unwrap_or(0) as u8);
+                w.text(&m.name);
+                w.text(&m.value);
+            }
+        }
+        w.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Deletion, String> {
+        let mut r = Reader::new(bytes);
+        let (min_t, max_t, n) = (r.signed()?, r.signed()?, r.count()?);
+        let sets = r.many(n, |r| {
+            let n = r.count()?;
+            r.many(n, |r| {
+                let op = *OPS.get(r.byte()? as usize).ok_or("unknown matcher")?;
+                Matcher::new(op, r.text()?, r.text()?).map_err(|e| e.0)
+            })
+        })?;
+        Ok(Deletion { sets, min_t, max_t })
+    }
 }
 
 /// What the log will hold of a write; made on the caller's thread, since it may compress or serialise.
@@ -55,6 +97,11 @@ pub fn of_drop(tenant: &Tenant, sequence: u64) -> Record {
     Record { sequence, tenant, signal: CONTROL, encoding: DROP_TENANT, received_ns: 0, payload: Payload::default() }
 }
 
+pub fn of_deletion(tenant: &Tenant, d: &Deletion, sequence: u64) -> Record {
+    let payload = Payload::new(&d.encode()).unwrap_or_default();
+    Record { encoding: DELETE_METRICS, payload, ..of_drop(tenant, sequence) }
+}
+
 pub fn end_of_checkpoint() -> Record {
     let tenant = Arc::from(Tenant::anonymous().as_str());
     Record { sequence: 0, tenant, signal: CONTROL, encoding: END_OF_CHECKPOINT, received_ns: 0, payload: Payload::default() }
@@ -67,6 +114,7 @@ pub fn understand(r: &Record, decode: &dyn Decode) -> Result<Entry, String> {
         return match r.encoding {
             DROP_TENANT => Ok(Entry::DropTenant(tenant)),
             END_OF_CHECKPOINT => Ok(Entry::EndOfCheckpoint),
+            DELETE_METRICS => Ok(Entry::DeleteMetrics(tenant, Deletion::decode(&r.payload.raw()?)?)),
             other => Err(format!("unknown control record {other}")),
         };
     }

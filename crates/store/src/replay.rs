@@ -88,6 +88,10 @@ fn apply(heads: &mut Heads, r: &Record, rule: AgeRule, decode: &dyn Decode) -> R
             heads.drop_tenant(&tenant);
             Ok(())
         }
+        Entry::DeleteMetrics(tenant, d) => {
+            heads.delete_metrics(&tenant, &d);
+            Ok(())
+        }
         Entry::EndOfCheckpoint => Err("the end of a checkpoint in the log".into()),
     }
 }

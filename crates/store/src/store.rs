@@ -6,14 +6,14 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use model::{Batch, Tenant};
+use model::{Batch, Matcher, Tenant};
 
 use crate::heads::Heads;
 use crate::limits;
 use crate::options::StoreOptions;
 use crate::published::Published;
 use crate::queue::{Control, Job, Pending, Queue};
-use crate::record;
+use crate::record::{self, Deletion};
 use crate::replay::{self, Recovered};
 use crate::snapshot::Snapshot;
 use crate::stats::{Counters, ReplayStats, StoreStats, TenantStats};
@@ -115,6 +115,12 @@ impl Store {
     /// Forgets all data of a tenant, also in the log. Waits for the writer.
     pub fn drop_tenant(&self, tenant: &Tenant) -> Result<(), AppendError> {
         self.control(Control::DropTenant(tenant.clone()))
+    }
+
+    /// Deletes samples in [min_t, max_t] (Unix milliseconds) of a tenant's series that satisfy one of the sets (none = all series), also in
+    /// the log. Older snapshots lose them too. Waits for the writer.
+    pub fn delete_metrics(&self, tenant: &Tenant, sets: Vec<Vec<Matcher>>, min_t: i64, max_t: i64) -> Result<(), AppendError> {
+        self.control(Control::DeleteMetrics(tenant.clone(), Deletion { sets, min_t, max_t }))
     }
 
     /// Writes everything held to a checkpoint file and trims the log behind it. Waits; writes wait meanwhile.

@@ -238,7 +238,8 @@ impl Writer {
 
     fn control(&mut self, control: Control, reply: ControlReply) {
         let out = match control {
-            Control::DropTenant(tenant) => self.drop_tenant(tenant),
+            Control::DropTenant(tenant) => self.drop_tenant(&tenant),
+            Control::DeleteMetrics(tenant, d) => self.delete_metrics(&tenant, &d),
             Control::Checkpoint => self.checkpoint().map_err(AppendError::Failed),
         };
         reply(out);

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use common::disk::{Failing, FailingDisk};
 use common::*;
-use model::{Batch, Temporality};
+use model::{Batch, MatchOp, Matcher, Temporality};
 use store::{AppendError, Decode, Encoding, NativeOnly, Raw, Signal, Store, StoreOptions, SyncPolicy, Write};
 
 struct Dir(PathBuf);
@@ -223,6 +223,28 @@ fn a_dropped_tenant_stays_away() {
     let after = all_text(&store);
     store.checkpoint().unwrap();
     assert_eq!(all_text(&dir.copy().open()), after);
+}
+
+#[test]
+fn deleted_samples_stay_away() {
+    let dir = Dir::new();
+    let store = dir.open();
+    let rows: Vec<(&str, i64, f64)> = (0..300).flat_map(|t| [("m a=1", t, 1.0), ("m a=2", t, 2.0)]).collect();
+    store.append_wait(write_to("me", samples(&rows))).unwrap();
+    store.append_wait(write_to("me", samples(&[("m a=1", -5, 3.0), ("n", 1, 1.0)]))).unwrap();
+    let delete = |matcher: Matcher, from, to| store.delete_metrics(&tenant("me"), vec![vec![matcher]], from, to).unwrap();
+    delete(Matcher::new(MatchOp::Re, "a", "1").unwrap(), 3, 298);
+    delete(Matcher::eq("__name__", "n"), i64::MIN, i64::MAX);
+    delete(Matcher::eq("a", "2"), 1, 400);
+    let expect = "{__name__=\"m\", a=\"1\"} -5=3 0=1 1=1 2=1 299=1\n{__name__=\"m\", a=\"2\"} 0=2\n";
+    assert_eq!(metrics_text(&store.snapshot(&[tenant("me")]), &[]), expect);
+    assert_eq!((store.stats().tenants[0].series, store.stats().tenants[0].samples), (2, 6));
+    let again = dir.copy().open();
+    assert_eq!(metrics_text(&again.snapshot(&[tenant("me")]), &[]), expect);
+    // Deleted times may be written again, before and behind what is left.
+    store.append_wait(write_to("me", samples(&[("m a=1", 10, 7.0), ("m a=2", 400, 7.0), ("m a=1", 299, 8.0)]))).unwrap();
+    let expect = "{__name__=\"m\", a=\"1\"} -5=3 0=1 1=1 2=1 10=7 299=1\n{__name__=\"m\", a=\"2\"} 0=2 400=7\n";
+    assert_eq!(metrics_text(&store.snapshot(&[tenant("me")]), &[]), expect);
 }
 
 #[test]

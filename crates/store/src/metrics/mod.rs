@@ -184,9 +184,23 @@ impl MetricHead {
 
     /// Drops chunks and exemplars older than `cutoff` and series that have nothing left. Answers the dropped samples.
     pub fn retain(&self, cutoff: i64) -> u64 {
+        let all = read(&self.index).all().clone();
+        write(&self.exemplars).retain(cutoff);
+        self.shrink(&all, |s| s.retain(cutoff))
+    }
+
+    /// Deletes samples in [min_t, max_t] of the series that satisfy one of the sets. Answers how many.
+    pub fn delete(&self, sets: &[Vec<Matcher>], min_t: i64, max_t: i64) -> u64 {
+        let matched = read(&self.index).matching_any(sets);
+        self.shrink(&matched, |s| s.delete(min_t, max_t))
+    }
+
+    /// Takes something away from series: `less` answers freed bytes, samples, and whether nothing is left.
+    fn shrink(&self, ids: &RoaringBitmap, less: impl Fn(&MemSeries) -> (usize, u64, bool)) -> u64 {
         let (mut gone, mut samples, mut freed) = (vec![], 0, 0);
-        for (id, s) in read(&self.index).iter() {
-            let (bytes, dropped, empty) = s.retain(cutoff);
+        let index = read(&self.index);
+        for (id, s) in ids.iter().filter_map(|id| Some((id, index.get(id)?))) {
+            let (bytes, dropped, empty) = less(s);
             samples += dropped;
             freed += bytes;
             if empty {
@@ -194,11 +208,11 @@ impl MetricHead {
                 freed += SERIES_BYTES + s.labels.heap_size();
             }
         }
+        drop(index);
         if !gone.is_empty() {
             let mut index = write(&self.index);
             gone.into_iter().for_each(|id| index.remove(id));
         }
-        write(&self.exemplars).retain(cutoff);
         let less = |by: u64| move |n: u64| Some(n.saturating_sub(by));
         let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less(freed as u64));
         let _ = self.samples.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less(samples));

@@ -124,6 +124,14 @@ impl MemSeries {
         }
     }
 
+    /// Deletes the samples of a range, for every snapshot at once. Answers the freed bytes, the deleted samples, and whether nothing is left.
+    pub fn delete(&self, min_t: i64, max_t: i64) -> (usize, u64, bool) {
+        let mut data = self.lock();
+        let before = data.heap_size();
+        let samples = data.delete(min_t, max_t);
+        (before.saturating_sub(data.heap_size()), samples, data.is_empty())
+    }
+
     /// Drops chunks that end before `cutoff`. Answers the freed bytes, the dropped samples, and whether nothing is left.
     pub fn retain(&self, cutoff: i64) -> (usize, u64, bool) {
         let mut data = self.lock();
@@ -403,6 +411,20 @@ impl Data {
         }
         let in_range = |p: &&Point| min_t <= p.t && p.t <= max_t;
         View { chunks, late: self.late().iter().take(late).filter(in_range).cloned().collect() }
+    }
+
+    fn delete(&mut self, min_t: i64, max_t: i64) -> u64 {
+        let View { chunks, late: mut points } = self.view(u64::MAX, i64::MIN, i64::MAX);
+        points.extend(chunks.iter().flat_map(|(c, _)| c.points()));
+        let held = points.len();
+        points.retain(|p| p.t < min_t || p.t > max_t);
+        if points.len() < held {
+            points.sort_by_key(|p| p.t);
+            let chunks = chunks_of(&points);
+            let sealed_bytes = chunks.iter().map(|c| c.heap_size() as u32).fold(0, u32::saturating_add);
+            *self = Data { chunks, sealed_bytes, taken: points.len() as u32, ..Data::default() };
+        }
+        (held - points.len()) as u64
     }
 
     fn retain(&mut self, cutoff: i64) -> u64 {
