@@ -17,6 +17,7 @@ mod print;
 #[cfg(feature = "script")]
 pub mod script;
 mod span;
+mod stack;
 mod value;
 
 pub use annotations::Annotations;

@@ -3,8 +3,8 @@
 /// Deepest nesting of parentheses, calls and unary operators that is parsed. Higher costs stack: about 2 KiB a level.
 pub const MAX_NESTING: usize = 200;
 
-/// Most operators and nestings on one path through an expression (a chain `a + b + c` counts each operator).
-/// Evaluating, printing and dropping recurse this deep.
+/// Most operators and modifiers in an expression (a chain `a + b + c` is as high as it has operators).
+/// Evaluating, printing and dropping recurse about this deep.
 pub const MAX_HEIGHT: usize = 1_000;
 
 /// From this height on a query is evaluated on a thread with a stack of its own.
@@ -17,7 +17,10 @@ pub const STACK_PER_LEVEL: usize = 64 << 10;
 pub const MAX_QUERY_BYTES: usize = 1 << 20;
 
 /// Most steps of one evaluation, subqueries included: each series holds 8 bytes a step.
-pub const MAX_STEPS: usize = 20_000_000;
+pub const MAX_STEPS: usize = 10_000_000;
+
+/// Steps between two looks at the clock inside one series.
+pub const STEPS_PER_CHECK: usize = 4_096;
 
 /// The default distance an instant selector looks back, in milliseconds.
 pub const DEFAULT_LOOKBACK_MS: i64 = 300_000;

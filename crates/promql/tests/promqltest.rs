@@ -2,9 +2,10 @@
 
 #![allow(clippy::print_stdout)] // The counts and failures are what one runs it for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use promql::script::{MemoryStorage, run};
+use promql::script::{MemoryStorage, run_with};
+use promql::{Features, Options};
 
 fn shared() -> PathBuf {
     match std::env::var_os("TREFOIL_SHARED") {
@@ -14,7 +15,7 @@ fn shared() -> PathBuf {
 }
 
 /// Runs every `.test` file of a folder and prints what failed.
-fn run_folder(dir: &PathBuf) -> Option<usize> {
+fn run_folder(dir: &Path, options: &Options) -> Option<usize> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.filter_map(|e| e.ok().map(|e| e.path())).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "test"));
     files.sort();
@@ -23,7 +24,7 @@ fn run_folder(dir: &PathBuf) -> Option<usize> {
     for file in files.iter().filter(|f| f.to_string_lossy().contains(&only)) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let text = std::fs::read_to_string(file).expect("a readable script");
-        let report = run(&text, &mut MemoryStorage::default());
+        let report = run_with(&text, &mut MemoryStorage::default(), options);
         let report = match report {
             Ok(r) => r,
             Err(e) => {
@@ -54,8 +55,25 @@ fn run_folder(dir: &PathBuf) -> Option<usize> {
 #[test]
 fn upstream_suite() {
     let dir = shared().join("conformance/promqltest");
-    match run_folder(&dir) {
+    let options = Options { features: Features::all(), ..Options::default() };
+    match run_folder(&dir, &options) {
         None => println!("skipped: {} is not there", dir.display()),
         Some(failed) => assert_eq!(failed, 0),
     }
+}
+
+fn own(folder: &str, features: Features) {
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata")).join(folder);
+    let options = Options { features, ..Options::default() };
+    assert_eq!(run_folder(&dir, &options), Some(0));
+}
+
+#[test]
+fn own_scripts_with_default_features() {
+    own("default", Features::default());
+}
+
+#[test]
+fn own_scripts_with_all_features() {
+    own("all", Features::all());
 }

@@ -101,6 +101,7 @@ impl Ev<'_> {
         // Upstream's fill values do not change sides with `group_right`: fill_left fills the "many" side there.
         let (fill_many, fill_one) = (m.fill_left, m.fill_right);
         for (row, sig) in many.iter().zip(&many_sigs) {
+            self.budget.check()?;
             let partners = &by_sig[*sig];
             for p in partners {
                 join.pair(row, &one[*p].labels, *sig, |i| (row.col.get(i), one[*p].col.get(i)))?;

@@ -35,7 +35,7 @@ use query::{Budget, MetricSource, QueryError, TimeGrid};
 use crate::Features;
 use crate::annotations::{Annotations, Note};
 use crate::ast::{Expr, ValueType};
-use crate::limits::{DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS, MAX_STEPS, OWN_STACK_HEIGHT, STACK_PER_LEVEL};
+use crate::limits::{DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS, MAX_STEPS};
 use crate::plan::{Kind, Node, Times, plan};
 use crate::span::Span;
 use crate::value::{QueryResult, QueryStats, Sample, SampleValue, Series, Value};
@@ -132,17 +132,8 @@ fn run(query: &Expr, times: Times, g: Grid, source: &dyn MetricSource, options: 
             },
         })
     };
-    if height <= OWN_STACK_HEIGHT {
-        return work();
-    }
-    // Deep trees recurse deeply: on a thread that has the stack for it.
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size((height + 64) * STACK_PER_LEVEL).spawn_scoped(scope, work);
-        match thread {
-            Ok(t) => t.join().unwrap_or_else(|_| Err(QueryError::Execution("unexpected error: the evaluation panicked".into()))),
-            Err(e) => Err(QueryError::Execution(format!("no thread for a query of {height} levels: {e}"))),
-        }
-    })
+    let lost = || Err(QueryError::Execution("unexpected error: the evaluation panicked or had no thread".into()));
+    crate::stack::with_stack(height, work).unwrap_or_else(lost)
 }
 
 /// One evaluation. Notes and counts are gathered while rows pass, hence the cells.

@@ -78,12 +78,26 @@ fn best(vals: &[f64], beats: impl Fn(f64, f64) -> bool) -> usize {
     at
 }
 
+/// The value that no other beats, NaN only if there is nothing else. Four lanes: the windows overlap, so this runs hot.
+fn extreme(vals: &[f64], beats: impl Fn(f64, f64) -> bool) -> f64 {
+    let better = |v: f64, m: f64| if beats(v, m) || m.is_nan() { v } else { m };
+    let mut lanes = [f64::NAN; 4];
+    let chunks = vals.chunks_exact(4);
+    let rest = chunks.remainder();
+    for c in chunks {
+        for (m, v) in lanes.iter_mut().zip(c) {
+            *m = better(*v, *m);
+        }
+    }
+    rest.iter().chain(&lanes).fold(f64::NAN, |m, v| better(*v, m))
+}
+
 pub fn max(c: &Context<'_>, w: &Window<'_>, _: &[f64]) -> Res<Out> {
-    floats_only(c, w, |w| w.vals[best(w.vals, |a, b| a > b)])
+    floats_only(c, w, |w| extreme(w.vals, |a, b| a > b))
 }
 
 pub fn min(c: &Context<'_>, w: &Window<'_>, _: &[f64]) -> Res<Out> {
-    floats_only(c, w, |w| w.vals[best(w.vals, |a, b| a < b)])
+    floats_only(c, w, |w| extreme(w.vals, |a, b| a < b))
 }
 
 pub fn ts_of_max(c: &Context<'_>, w: &Window<'_>, _: &[f64]) -> Res<Out> {
@@ -342,5 +356,8 @@ mod tests {
     #[test]
     fn best_prefers_numbers() {
         assert_eq!(best(&[f64::NAN, 1.0, 3.0, 2.0], |a, b| a > b), 2);
+        assert_eq!(extreme(&[f64::NAN, 1.0, 3.0, 2.0, 0.5], |a, b| a > b), 3.0);
+        assert_eq!(extreme(&[f64::NAN, 1.0, 3.0, 2.0, 0.5], |a, b| a < b), 0.5);
+        assert!(extreme(&[f64::NAN; 5], |a, b| a < b).is_nan());
     }
 }

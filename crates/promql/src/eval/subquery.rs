@@ -25,7 +25,14 @@ impl Ev<'_> {
         }
         let end = last.saturating_sub(s.offset);
         let g = Grid { start, step, n: grid_len(start, end, step)? };
-        let rows = if g.n == 0 { vec![] } else { self.collect(&s.inner, &g)? };
+        if g.n == 0 {
+            return Ok((g, vec![]));
+        }
+        // Room for one row, so that a grid that is too long is refused before it is filled.
+        let room = g.n as u64 * 8;
+        self.budget.reserve(room)?;
+        let rows = self.collect(&s.inner, &g)?;
+        self.budget.release(room);
         Ok((g, rows))
     }
 

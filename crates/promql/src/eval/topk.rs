@@ -12,6 +12,7 @@ use super::{Ev, Res, Sink};
 use crate::annotations::Note;
 use crate::ast::AggregateOp;
 use crate::format::float_g;
+use crate::limits::STEPS_PER_CHECK;
 use crate::plan::Aggregate;
 use crate::span::Span;
 
@@ -38,6 +39,9 @@ impl Ev<'_> {
         let mut chosen: Vec<(f64, usize)> = vec![];
         for members in &groups {
             for i in 0..g.n {
+                if i % STEPS_PER_CHECK == 0 {
+                    self.budget.check()?;
+                }
                 let limit = (k.at(i) as i64).min(rows.len() as i64);
                 if limit < 1 {
                     continue;

@@ -12,6 +12,7 @@ use super::{Ev, Res, Sink, over_time, rate, trend};
 use crate::annotations::Note;
 use crate::ast::{Edges, ValueType};
 use crate::functions::Function;
+use crate::limits::STEPS_PER_CHECK;
 use crate::plan::{Kind, Node};
 use crate::span::Span;
 
@@ -268,6 +269,9 @@ impl Driver<'_> {
         let mut args = vec![0.0; self.scalars.len()];
         let mut total = 0;
         for i in 0..self.g.n {
+            if i % STEPS_PER_CHECK == STEPS_PER_CHECK - 1 {
+                self.ev.budget.check()?;
+            }
             let t = self.g.at(i);
             let end = self.at.unwrap_or(t).saturating_sub(self.offset);
             let start = end.saturating_sub(self.range);

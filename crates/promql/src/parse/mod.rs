@@ -32,7 +32,9 @@ pub fn parse(query: &str, features: &Features) -> Result<Expr, ParseError> {
     }
     let mut expr = p.expression(0)?;
     p.expect_end()?;
-    check::check(query, &mut expr)?;
+    let height = p.operators;
+    let checked = crate::stack::with_stack(height, || check::check(query, &mut expr));
+    checked.unwrap_or_else(|| Err(ParseError::new(query, Span::default(), "no thread to check so long an expression on")))?;
     Ok(expr)
 }
 
@@ -60,7 +62,7 @@ struct Parser<'a> {
     /// Tokens are only read when they are needed: an error found before comes first.
     peeked: Option<Token<'a>>,
     nesting: usize,
-    /// operators and nestings so far: a bound for the height of the tree
+    /// operators and modifiers so far: with the nesting a bound for the height of the tree
     operators: usize,
     /// aggregations around the current place: they give syntax errors their context
     aggregations: usize,
@@ -150,7 +152,7 @@ impl<'a> Parser<'a> {
         if self.nesting > MAX_NESTING {
             return Err(self.error(span, format!("expression nests deeper than {MAX_NESTING} levels")));
         }
-        self.count_operator(span)
+        Ok(())
     }
 
     /// An expression whose operators bind at least as strongly as `min`.
