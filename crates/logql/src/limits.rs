@@ -4,6 +4,10 @@
 pub const MAX_QUERY_BYTES: usize = 131_072;
 /// How deep expressions, label filters and templates may nest; a deeper text is refused, which bounds the stack.
 pub const MAX_DEPTH: usize = 100;
+/// Binary operators in a row (`a + b + c …`); each is a level of the tree, so this bounds the stack too.
+pub const MAX_OPERATORS: usize = 250;
+/// Conditions of one label filter (`a="1" or a="2" …`), for the same reason.
+pub const MAX_CONDITIONS: usize = 300;
 /// How deep JSON and XML values are followed; what lies deeper counts as malformed.
 pub const MAX_VALUE_DEPTH: usize = 100;
 /// Result series of a metric query, unless the caller says otherwise.
@@ -16,5 +20,3 @@ pub const MAX_TEMPLATE_STEPS: usize = 100_000;
 pub const MAX_CACHED_REGEX: usize = 64;
 /// Points of one range query over all its steps; more is refused before anything is read.
 pub const MAX_STEPS: usize = 100_000;
-/// Pattern clusters kept while mining; the least used one is dropped beyond it.
-pub const MAX_CLUSTERS: usize = 300;

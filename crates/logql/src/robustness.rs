@@ -82,6 +82,15 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn the_longest_chain_is_evaluated_and_printed() {
+    let text = vec!["sum(count_over_time({app=\"x\"}[5s]))"; 251].join(" + ");
+    let Ok(Expr::Metric(m)) = parse(&text, &ALL) else { panic!("it must parse") };
+    let result = eval_metric(&m, &MetricOptions::instant(2_000_000_000), &memory(&[(1, "a".into())]), &Budget::unlimited()).unwrap();
+    assert!(matches!(result.value, crate::Value::Vector(v) if v[0].value == 251.0));
+    assert!(format_query(&text, &ALL).is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

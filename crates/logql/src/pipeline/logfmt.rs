@@ -44,11 +44,18 @@ impl Logfmt {
                         row.extract(label, &value);
                     }
                 }
+                if !self.strict && !missing.contains(&true) {
+                    break;
+                }
             } else if self.keep_empty || !value.is_empty() {
                 name.clear();
                 sanitize_into(key, &mut name);
                 if row.may_want(&name) {
                     row.extract(&name, &value);
+                    // First values win and nothing can be wrong with the rest: what was asked for is complete.
+                    if !self.strict && row.is_complete() {
+                        break;
+                    }
                 }
             }
         }

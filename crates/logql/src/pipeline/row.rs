@@ -253,6 +253,16 @@ impl<'b> Row<'b> {
         self.wanted.may_want(name)
     }
 
+    /// Whether parsers can add nothing more that is wanted.
+    pub fn is_complete(&self) -> bool {
+        match self.wanted {
+            Wanted::All => false,
+            Wanted::Only(names) => names
+                .iter()
+                .all(|n| self.parsed.iter().any(|p| p.seen && self.span(p.name) == n) || (!n.ends_with("_extracted") && self.base_has(n))),
+        }
+    }
+
     /// A field that a parser found. The first value of a name stays; a name the line came with gets `_extracted`.
     pub fn extract(&mut self, name: &str, value: &str) {
         if name.is_empty() {

@@ -8,6 +8,7 @@ use super::error::ParseError;
 use super::lexer::Tok;
 use super::parser::Parser;
 use super::{check, stages};
+use crate::limits;
 use crate::metrics::fold_literals;
 use crate::units::format_f;
 
@@ -22,6 +23,10 @@ impl Parser<'_> {
         while let Some((op, power)) = self.binary_op() {
             if power < min {
                 break;
+            }
+            self.operators += 1;
+            if self.operators > limits::MAX_OPERATORS {
+                return Err(ParseError::whole(format!("query has more than {} binary operators", limits::MAX_OPERATORS)));
             }
             self.bump();
             let returns_bool = self.eat("bool");

@@ -13,6 +13,8 @@ pub(super) struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    pub operators: usize,
+    pub conditions: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -20,7 +22,7 @@ impl<'a> Parser<'a> {
         if text.len() > limits::MAX_QUERY_BYTES {
             return Err(ParseError::whole(format!("input size too long ({} > {})", text.len(), limits::MAX_QUERY_BYTES)));
         }
-        Ok(Parser { text, tokens: lex(text, features.extensions), at: 0, depth: 0 })
+        Ok(Parser { text, tokens: lex(text, features.extensions), at: 0, depth: 0, operators: 0, conditions: 0 })
     }
 
     pub fn query(mut self) -> Result<Expr, ParseError> {

@@ -4,6 +4,7 @@ use super::ast::{CompareOp, FormatValue, LabelChoice, LabelFilter, LabelFormat, 
 use super::error::ParseError;
 use super::lexer::Tok;
 use super::parser::Parser;
+use crate::limits;
 use crate::units::parse_float;
 
 impl Parser<'_> {
@@ -160,6 +161,10 @@ impl Parser<'_> {
     }
 
     fn label_filter_one(&mut self, expecting: &[&str]) -> Result<LabelFilter, ParseError> {
+        self.conditions += 1;
+        if self.conditions > limits::MAX_CONDITIONS {
+            return Err(ParseError::whole(format!("query has more than {} label filter conditions", limits::MAX_CONDITIONS)));
+        }
         if self.eat("(") {
             let inner = self.label_filter(&["IDENTIFIER", "("])?;
             self.expect(")", &[])?;

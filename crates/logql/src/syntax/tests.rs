@@ -105,6 +105,16 @@ fn checks_say_what_is_wrong() {
 }
 
 #[test]
+fn long_chains_are_bounded() {
+    let chain = |n: usize| vec!["vector(1)"; n].join(" + ");
+    assert!(parse(&chain(251), &PLAIN).is_ok_and(|e| e.clone() == e && !e.to_string().is_empty()));
+    assert!(parse(&chain(9_000), &PLAIN).unwrap_err().to_string().contains("more than 250 binary operators"));
+    let filters = |n: usize| format!("{{a=\"b\"}} | {}", vec!["x=\"1\""; n].join(" or "));
+    assert!(parse(&filters(300), &PLAIN).is_ok_and(|e| e.clone() == e && !e.to_string().is_empty()));
+    assert!(parse(&filters(9_000), &PLAIN).unwrap_err().to_string().contains("more than 300 label filter conditions"));
+}
+
+#[test]
 fn prints_as_loki() {
     prints("{a=`b`,c!=\"d\",e=~\"f\"}|=\"x\"or`y`!~\"z\"", "{a=\"b\", c!=\"d\", e=~\"f\"} |= \"x\" or \"y\" !~ \"z\"");
     prints("{a=\"b\"}|json x=\"y.z\",w|logfmt --strict k", "{a=\"b\"} | json x=\"y.z\",w=\"w\" | logfmt --strict k=\"k\"");
