@@ -3,20 +3,20 @@
 use std::cmp::Ordering;
 
 use crate::ast::{AggregateOp, BinOp};
-use crate::bits::Bits;
 use crate::fold::{Number, calculate, compare_numbers};
 use crate::plan::Expr;
 use crate::trace::Trace;
 use crate::value::Value;
 
 /// The aggregate's value; missing and non-numeric values are skipped, `None` if none is left.
-pub(crate) fn aggregate(op: AggregateOp, over: Option<&Expr>, spans: &Bits, trace: &Trace) -> Option<Value<'static>> {
-    let Some(over) = over else { return Some(Value::Int(spans.rows().count() as i64)) };
+pub(crate) fn aggregate(op: AggregateOp, over: Option<&Expr>, spans: &[u32], trace: &Trace) -> Option<Value<'static>> {
+    let Some(over) = over else { return Some(Value::Int(spans.len() as i64)) };
     let mut count = 0u64;
     let mut total: Option<Number> = None;
-    for i in spans.rows() {
-        let Some(span) = trace.spans.get(i) else { continue };
-        let Some(n) = span.view.eval(over, span.row, Some((trace, i))).number() else { continue };
+    for i in spans {
+        let at = *i as usize;
+        let Some(span) = trace.spans.get(at) else { continue };
+        let Some(n) = span.view.eval(over, span.row, Some((trace, at))).number() else { continue };
         count += 1;
         total = Some(match total {
             None => n,

@@ -2,6 +2,7 @@
 
 use model::{AnyValue, KeyValue};
 use query::QueryError;
+use rustc_hash::FxHashMap;
 
 use crate::aggregate::aggregate;
 use crate::ast::{Aggregate, AggregateOp, BinOp, Pipeline, ScalarExpr, SpansetExpr, SpansetOp, Stage, Static};
@@ -35,7 +36,8 @@ enum Spans {
 /// Some spans of a trace and what stages said of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Spanset {
-    pub spans: Bits,
+    /// places in the trace, ascending; a list, because by() can make as many spansets as there are spans
+    pub spans: Vec<u32>,
     pub attributes: Vec<KeyValue>,
 }
 
@@ -64,7 +66,7 @@ impl Stages {
 
     /// The spansets of a trace that survive, in the order of their first spans' groups.
     pub fn run(&self, trace: &Trace, plan: &Plan) -> Result<Vec<Spanset>, QueryError> {
-        let all = Spanset { spans: Bits::all(trace.spans.len()), attributes: vec![] };
+        let all = Spanset { spans: (0..trace.spans.len() as u32).collect(), attributes: vec![] };
         self.run_on(vec![all], trace, plan)
     }
 
@@ -94,8 +96,7 @@ impl Stages {
                     .collect(),
                 Step::By { name, on } => sets.into_iter().flat_map(|set| group(name, on, set, trace)).collect(),
                 Step::Coalesce => {
-                    let mut spans = Bits::none(trace.spans.len());
-                    sets.iter().for_each(|s| spans.or(&s.spans));
+                    let spans = list(&union(&sets, trace));
                     vec![Spanset { spans, attributes: vec![] }]
                 }
             };
@@ -142,12 +143,11 @@ impl Spans {
     fn run(&self, set: Spanset, trace: &Trace, plan: &Plan) -> Result<Vec<Spanset>, QueryError> {
         match self {
             Spans::Filter(n) => {
-                let mut spans = Bits::none(trace.spans.len());
-                for i in set.spans.rows() {
-                    if trace.spans.get(i).is_some_and(|s| s.view.passes(plan, *n, s.row, (trace, i))) {
-                        spans.set(i);
-                    }
-                }
+                let passes = |i: &u32| {
+                    let at = *i as usize;
+                    trace.spans.get(at).is_some_and(|s| s.view.passes(plan, *n, s.row, (trace, at)))
+                };
+                let spans: Vec<u32> = set.spans.into_iter().filter(passes).collect();
                 Ok(if spans.is_empty() { vec![] } else { vec![Spanset { spans, attributes: set.attributes }] })
             }
             Spans::Pipeline(p) => p.run_on(vec![set], trace, plan),
@@ -167,7 +167,7 @@ impl Spans {
                         relate(trace, *relation, *mode, &union(&left, trace), &union(&right, trace))
                     }
                 };
-                Ok(if spans.is_empty() { vec![] } else { vec![Spanset { spans, attributes }] })
+                Ok(if spans.is_empty() { vec![] } else { vec![Spanset { spans: list(&spans), attributes }] })
             }
         }
     }
@@ -203,25 +203,31 @@ impl Spans {
 
 fn union<'a>(sets: impl IntoIterator<Item = &'a Spanset>, trace: &Trace) -> Bits {
     let mut out = Bits::none(trace.spans.len());
-    sets.into_iter().for_each(|s| out.or(&s.spans));
+    sets.into_iter().flat_map(|s| &s.spans).for_each(|i| out.set(*i as usize));
     out
 }
 
+fn list(spans: &Bits) -> Vec<u32> {
+    spans.rows().map(|i| i as u32).collect()
+}
+
 fn group(name: &str, on: &Expr, set: Spanset, trace: &Trace) -> Vec<Spanset> {
-    let mut groups: Vec<(AnyValue, Bits)> = vec![];
+    let mut groups: Vec<(AnyValue, Vec<u32>)> = vec![];
+    let mut numbers: FxHashMap<String, usize> = FxHashMap::default();
     let mut last = 0;
-    for i in set.spans.rows() {
-        let Some(s) = trace.spans.get(i) else { continue };
-        let value = s.view.eval(on, s.row, Some((trace, i))).render();
+    for i in set.spans {
+        let at = i as usize;
+        let Some(s) = trace.spans.get(at) else { continue };
+        let value = s.view.eval(on, s.row, Some((trace, at))).render();
         // Neighbours often share a group, so the last one is looked at first.
         if groups.get(last).is_none_or(|g| g.0 != value) {
-            last = groups.iter().position(|g| g.0 == value).unwrap_or_else(|| {
-                groups.push((value, Bits::none(trace.spans.len())));
+            last = *numbers.entry(format!("{value:?}")).or_insert_with(|| {
+                groups.push((value, vec![]));
                 groups.len() - 1
             });
         }
         if let Some(g) = groups.get_mut(last) {
-            g.1.set(i);
+            g.1.push(i);
         }
     }
     let out = groups.into_iter().map(|(value, spans)| {

@@ -100,7 +100,7 @@ fn by_traces(
                 let Some(trace) = Trace::new(&spans, plan, &mut views) else { continue };
                 seen.traces += 1;
                 for set in stages.run(&trace, plan)? {
-                    for at in set.spans.rows() {
+                    for at in set.spans.iter().map(|i| *i as usize) {
                         let Some(span) = trace.spans.get(at) else { continue };
                         if let Some(interval) = context.grid.index(SpanAt::start(span)) {
                             each(Seen { view: &span.view, row: span.row, trace: Some((&trace, at)), interval })?;

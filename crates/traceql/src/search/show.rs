@@ -46,8 +46,8 @@ impl Shown {
 
     pub fn trace(&self, trace: &Trace, plan: &Plan, sets: &[Spanset], per_spanset: usize) -> TraceMatch {
         let spanset = |set: &Spanset| SpansetMatch {
-            spans: set.spans.rows().take(per_spanset).filter_map(|i| self.span(trace, plan, i)).collect(),
-            matched: set.spans.rows().count() as u32,
+            spans: set.spans.iter().take(per_spanset).filter_map(|i| self.span(trace, plan, *i as usize)).collect(),
+            matched: set.spans.len() as u32,
             attributes: set.attributes.clone(),
         };
         TraceMatch { spansets: sets.iter().map(spanset).collect(), ..TraceMatch::of(trace) }

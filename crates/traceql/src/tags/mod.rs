@@ -4,6 +4,7 @@ mod list;
 mod values;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use model::AttrColumn;
 use query::{Budget, QueryError, SpanRange, SpanSource};
@@ -140,13 +141,23 @@ fn each_span(
         for chunk in ids.chunks(GATHER_CHUNK) {
             for spans in source.traces(chunk, budget)? {
                 let Some(trace) = Trace::new(&spans, plan, &mut views) else { continue };
+                // One call per batch of the trace, not per span.
+                let mut parts: Vec<(&Rc<View>, Bits)> = vec![];
                 for (i, s) in trace.spans.iter().enumerate() {
                     if in_range(&s.view, s.row) && filter.is_none_or(|f| s.view.passes(plan, f, s.row, (&trace, i))) {
-                        let mut one = Bits::none(s.view.batch.len());
-                        one.set(s.row);
-                        if !each(&s.view, &one, Some(&trace))? {
-                            return Ok(false);
+                        match parts.iter_mut().rfind(|(v, _)| Rc::ptr_eq(v, &s.view)) {
+                            Some((_, rows)) => rows.set(s.row),
+                            None => {
+                                let mut rows = Bits::none(s.view.batch.len());
+                                rows.set(s.row);
+                                parts.push((&s.view, rows));
+                            }
                         }
+                    }
+                }
+                for (view, rows) in &parts {
+                    if !each(view, rows, Some(&trace))? {
+                        return Ok(false);
                     }
                 }
             }
