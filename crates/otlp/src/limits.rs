@@ -13,6 +13,8 @@ pub const MAX_SPAN_PARTS: usize = 10_000_000;
 pub const MAX_META_PAIRS: usize = 32_000_000;
 /// Bytes of label text that one request's series may hold together; points of further series are rejected and counted.
 pub const MAX_LABEL_BYTES: usize = 256 << 20;
+/// Kinds of log records (their metadata names in order) whose sorting is remembered within a request.
+pub const MAX_SHAPES: usize = 32;
 /// Bytes of log lines that one request may render to (map bodies grow as JSON); further records are rejected and counted.
 pub const MAX_LINE_BYTES: usize = 512 << 20;
 /// Samples of `target_info` that one resource writes at most (a request that spans years would write thousands).

@@ -1,9 +1,11 @@
 //! Log records: an ExportLogsServiceRequest into one `LogBatch` with Loki's streams and structured metadata.
 
+mod order;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use model::{DictBuilder, Labels, LogBatch, LogBatchBuilder};
+use model::{Labels, LogBatch, LogBatchBuilder};
 use rustc_hash::FxHashMap;
 
 use crate::level::{self, LEVEL_FIELDS};
@@ -15,6 +17,8 @@ use crate::text;
 use crate::value::{self, Value, id, key_value};
 use crate::wire::{self, Reader};
 use crate::{DecodeError, Decoded};
+
+use order::Order;
 
 /// Reads the whole request.
 pub fn decode(bytes: &[u8], settings: &LogSettings, received_ns: u64) -> Result<Decoded<LogBatch>, DecodeError> {
@@ -492,33 +496,6 @@ impl<'a, 's> Decoder<'a, 's> {
             (None, None) => return self.out.dict().code(&level::detect_level(|_| None, |_| None, line)),
         };
         self.out.dict().code(&found)
-    }
-}
-
-/// Sorts metadata by name. Records mostly carry the same names in the same order, so the last permutation is kept and tried first.
-#[derive(Debug, Default)]
-struct Order {
-    /// the name codes last seen, as they came
-    names: Vec<u32>,
-    /// the places of the sorted pairs among them; of a name given twice only the last
-    places: Vec<u32>,
-    sorted: Vec<(u32, u32)>,
-}
-
-impl Order {
-    fn sort(&mut self, pairs: &mut Vec<(u32, u32)>, dict: &DictBuilder) {
-        if !pairs.iter().map(|p| p.0).eq(self.names.iter().copied()) {
-            self.names.clear();
-            self.names.extend(pairs.iter().map(|p| p.0));
-            let (names, places) = (&self.names, &mut self.places);
-            places.clear();
-            places.extend(0..names.len() as u32);
-            places.sort_by(|a, b| dict.get(names[*a as usize]).cmp(dict.get(names[*b as usize])).then(b.cmp(a)));
-            places.dedup_by_key(|p| names[*p as usize]);
-        }
-        self.sorted.clear();
-        self.sorted.extend(self.places.iter().map(|p| pairs[*p as usize]));
-        std::mem::swap(pairs, &mut self.sorted);
     }
 }
 

@@ -161,10 +161,10 @@ impl<'a> Decoder<'a, '_> {
         self.out.event(time, name, dropped);
         let mut r = Reader::new(bytes);
         while let Some((number, field)) = r.next()? {
-            if number == 3 {
-                if let Some((key, val)) = self.pair(field.len("Event.attributes")?)? {
-                    self.out.event_attr(key, val);
-                }
+            if number == 3
+                && let Some((key, val)) = self.pair(field.len("Event.attributes")?)?
+            {
+                self.out.event_attr(key, val);
             }
         }
         Ok(())
@@ -190,10 +190,10 @@ impl<'a> Decoder<'a, '_> {
         self.out.link(trace_id, span_id, state, flags, dropped);
         let mut r = Reader::new(bytes);
         while let Some((number, field)) = r.next()? {
-            if number == 4 {
-                if let Some((key, val)) = self.pair(field.len("Link.attributes")?)? {
-                    self.out.link_attr(key, val);
-                }
+            if number == 4
+                && let Some((key, val)) = self.pair(field.len("Link.attributes")?)?
+            {
+                self.out.link_attr(key, val);
             }
         }
         Ok(())
