@@ -87,8 +87,17 @@ pub const MAX_TAIL_SECONDS: u64 = 3_600;
 /// Lines of one tail message.
 pub const MAX_TAIL_BATCH: usize = 100;
 
-/// Lines of a tail that one poll may find; the rest is told as dropped.
-pub const MAX_TAIL_POLL: usize = 1_000;
+/// Fresh batches that a tail takes in before it sends again.
+pub const MAX_TAIL_BATCHES: usize = 1_000;
+
+/// Lines that a tail holds back for its delay; further ones are told as dropped.
+pub const MAX_TAIL_HELD: usize = 100_000;
+
+/// Dropped lines that a tail remembers to tell.
+pub const MAX_TAIL_DROPPED: usize = 1_000;
+
+/// How long a tail waits for a slow reader before it drops lines.
+pub const TAIL_PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Milliseconds between two looks of a tail for new lines.
 pub const TAIL_POLL_MS: u64 = 200;

@@ -6,7 +6,7 @@ use model::{Labels, LogBatch, LogBatchBuilder, Tenant};
 use query::{Budget, Direction, LogRange, LogSource, QueryError};
 use serde::{Deserialize, Serialize};
 
-use crate::read::engine::LogQuery;
+use crate::read::engine::{LiveQuery, LogQuery};
 
 /// The tenant that holds the records; clients cannot read or write it through this face.
 pub const RECORDS_TENANT: &str = "!loki-deletes";
@@ -57,6 +57,7 @@ pub fn load(records: &dyn LogSource, tenant: &Tenant) -> Result<Vec<Record>, Que
 /// A request ready to be applied.
 pub struct Deletion {
     pub query: LogQuery,
+    pub live: LiveQuery,
     pub range: LogRange,
 }
 
@@ -67,6 +68,7 @@ impl Deletion {
         if let Some(t) = tenant {
             query.narrow(model::Matcher::eq("__tenant_id__", t));
         }
-        Some(Deletion { query, range: LogRange { start: r.start, end: r.end.saturating_add(1) } })
+        let live = query.live().ok()?;
+        Some(Deletion { query, live, range: LogRange { start: r.start, end: r.end.saturating_add(1) } })
     }
 }

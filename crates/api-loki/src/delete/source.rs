@@ -7,8 +7,6 @@ use query::{Budget, Direction, LogPart, LogRange, LogSource, QueryError, StreamS
 use rustc_hash::FxHashSet;
 
 use super::requests::Deletion;
-use crate::read::engine::Cut;
-use crate::read::one_batch::BatchSource;
 
 /// `inner` as if the deleted lines had never been.
 pub struct Undeleted<'a> {
@@ -36,9 +34,12 @@ impl Undeleted<'_> {
         let mut gone: FxHashSet<Key> = FxHashSet::default();
         let asked = |d: &Deletion| part.batch.streams.iter().zip(part.selected.iter()).any(|(s, asked)| *asked && d.query.selects(s));
         for d in self.deletions.iter().filter(|d| d.range.start < whole.end && whole.start < d.range.end && asked(d)) {
-            let cut = Cut { range: d.range, direction: Direction::Forward, limit: 0, interval: 0 };
-            let lines = d.query.lines(&BatchSource(part.batch.clone()), cut, budget)?;
-            gone.extend(lines.iter().map(|e| key(&e.stream, e.ts, &e.line)));
+            budget.check()?;
+            d.live.entries(&part.batch, d.range.start, &mut |e| {
+                if e.ts < d.range.end {
+                    gone.insert(key(&e.stream, e.ts, &e.line));
+                }
+            });
         }
         if gone.is_empty() {
             return Ok(part.clone());

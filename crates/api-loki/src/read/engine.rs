@@ -8,7 +8,7 @@ use query::{Budget, Direction, LogRange, LogSource, QueryError, TimeGrid};
 use crate::error::ApiError;
 use crate::limits::MAX_SERIES;
 
-pub use logql::{Entry, Value};
+pub use logql::{Entry, LiveQuery, Value};
 
 impl From<ParseError> for ApiError {
     fn from(e: ParseError) -> ApiError {
@@ -66,6 +66,11 @@ impl LogQuery {
     /// One more condition on the streams.
     pub fn narrow(&mut self, matcher: Matcher) {
         self.expr.matchers.push(matcher);
+    }
+
+    /// Compiled once, to be fed batch by batch.
+    pub fn live(&self) -> Result<LiveQuery, QueryError> {
+        LiveQuery::new(&self.expr, self.now)
     }
 
     /// Whether no stage changes a line or its labels.

@@ -7,7 +7,6 @@ mod fields;
 pub mod index;
 mod kind;
 pub mod labels;
-pub mod one_batch;
 pub mod query;
 pub mod render;
 mod volume;

@@ -11,7 +11,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::{Request, StatusCode};
 use model::{LogBatch, Tenant};
-use query::{Budget, Direction, LogRange, LogSource, QueryError};
+use query::{Budget, Direction, LogRange, QueryError};
 use store::{LogSubscription, Tail};
 use tokio::sync::mpsc;
 
@@ -19,12 +19,11 @@ use crate::error::ApiError;
 use crate::face::{Ask, Face};
 use crate::json;
 use crate::limits::{
-    MAX_ALL_TAILS, MAX_ENTRIES, MAX_TAIL_BATCH, MAX_TAIL_DELAY_SECONDS, MAX_TAIL_POLL, MAX_TAIL_SECONDS, MAX_TAILS, TAIL_POLL_MS,
-    TAIL_QUEUE,
+    MAX_ALL_TAILS, MAX_ENTRIES, MAX_TAIL_BATCH, MAX_TAIL_BATCHES, MAX_TAIL_DELAY_SECONDS, MAX_TAIL_DROPPED, MAX_TAIL_HELD,
+    MAX_TAIL_SECONDS, MAX_TAILS, TAIL_PATIENCE, TAIL_POLL_MS, TAIL_QUEUE,
 };
 use crate::params::{bounds, limit, query_text};
-use crate::read::engine::{Cut, Entry, LogQuery};
-use crate::read::one_batch::BatchSource;
+use crate::read::engine::{Cut, Entry, LiveQuery, LogQuery};
 use crate::read::render::{self, CATEGORIZE, Line};
 use crate::time::parse_int;
 
@@ -176,7 +175,7 @@ fn follow(plan: &Plan, out: &mpsc::Sender<Out>, budget: &Budget) -> Result<(), Q
     }
     drop(past);
     let opened = Instant::now();
-    let mut held = Held { plan, out, lines: vec![], dropped: vec![] };
+    let mut held = Held { plan, query: plan.query.live()?, out, lines: vec![], dropped: vec![] };
     loop {
         budget.check()?;
         if out.is_closed() {
@@ -186,8 +185,8 @@ fn follow(plan: &Plan, out: &mpsc::Sender<Out>, budget: &Budget) -> Result<(), Q
             Tail::Closed => return Ok(()),
             Tail::Timeout => {}
             Tail::Batch(first) => {
-                for b in std::iter::once(first).chain(std::iter::from_fn(|| live.try_recv())).take(MAX_TAIL_POLL) {
-                    held.add(b, &sent, budget)?;
+                for b in std::iter::once(first).chain(std::iter::from_fn(|| live.try_recv())).take(MAX_TAIL_BATCHES) {
+                    held.add(&b, &sent);
                 }
             }
         }
@@ -208,19 +207,25 @@ fn key(line: &Entry) -> (i64, u64) {
 /// Lines that wait for their delay to pass.
 struct Held<'a> {
     plan: &'a Plan,
+    query: LiveQuery,
     out: &'a mpsc::Sender<Out>,
     lines: Vec<(Instant, Entry)>,
     dropped: Vec<Entry>,
 }
 
 impl Held<'_> {
-    fn add(&mut self, b: Arc<LogBatch>, sent: &HashSet<(i64, u64)>, budget: &Budget) -> Result<(), QueryError> {
-        let range = LogRange { start: i64::MIN, end: i64::MAX };
-        let source: &dyn LogSource = &BatchSource(b);
-        let lines = self.plan.query.lines(source, Cut { range, direction: Direction::Forward, limit: 0, interval: 0 }, budget)?;
+    fn add(&mut self, b: &LogBatch, sent: &HashSet<(i64, u64)>) {
         let now = Instant::now();
-        self.lines.extend(lines.into_iter().filter(|l| !sent.contains(&key(l))).map(|l| (now, l)));
-        Ok(())
+        self.query.entries(b, i64::MIN, &mut |e| {
+            if sent.contains(&key(&e)) {
+                return;
+            }
+            if self.lines.len() < MAX_TAIL_HELD {
+                self.lines.push((now, e));
+            } else if self.dropped.len() < MAX_TAIL_DROPPED {
+                self.dropped.push(e);
+            }
+        });
     }
 
     /// Sends what is due. A socket that does not keep up loses lines and is told so.
@@ -232,18 +237,34 @@ impl Held<'_> {
         if missed > 0 {
             tracing::warn!(missed, tenant = %self.plan.tenant, "a tail reads too slowly; lines were lost");
         }
+        let mut patience = TAIL_PATIENCE;
         for lines in ready.chunks(MAX_TAIL_BATCH) {
-            let text = frame(lines, &self.dropped, self.plan.categorize);
-            match self.out.try_send(Out::Frame(text)) {
-                Ok(()) => self.dropped.clear(),
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    let room = MAX_TAIL_POLL.saturating_sub(self.dropped.len());
-                    self.dropped.extend(lines.iter().take(room).cloned());
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(QueryError::Canceled),
+            if self.offer(frame(lines, &self.dropped, self.plan.categorize), &mut patience)? {
+                self.dropped.clear();
+            } else {
+                let room = MAX_TAIL_DROPPED.saturating_sub(self.dropped.len());
+                self.dropped.extend(lines.iter().take(room).cloned());
             }
         }
         Ok(())
+    }
+
+    /// Whether the socket's queue took the frame while the patience lasted.
+    fn offer(&self, text: String, patience: &mut Duration) -> Result<bool, QueryError> {
+        const NAP: Duration = Duration::from_millis(5);
+        let mut out = Out::Frame(text);
+        loop {
+            match self.out.try_send(out) {
+                Ok(()) => return Ok(true),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(QueryError::Canceled),
+                Err(mpsc::error::TrySendError::Full(_)) if *patience < NAP => return Ok(false),
+                Err(mpsc::error::TrySendError::Full(back)) => {
+                    out = back;
+                    *patience -= NAP;
+                    std::thread::sleep(NAP);
+                }
+            }
+        }
     }
 }
 
