@@ -95,7 +95,9 @@ impl Ev<'_> {
         for (i, sig) in one_sigs.iter().enumerate() {
             by_sig[*sig].push(i);
         }
-        let mut join = Join { ev: self, b, span, g, swapped, matched: FxHashMap::default(), out: vec![] };
+        let fills = b.matching.fill_left.is_some();
+        let mut join =
+            Join { ev: self, b, span, g, swapped, claimed: FxHashMap::default(), taken: fills.then(FxHashMap::default), out: vec![] };
         join.check_one_side(&many, &one, &by_sig)?;
         let m = &b.matching;
         // Upstream's fill values do not change sides with `group_right`: fill_left fills the "many" side there.
@@ -115,29 +117,13 @@ impl Ev<'_> {
         if let Some(v) = fill_many {
             for (row, sig) in one.iter().zip(&one_sigs) {
                 let labels = signature(m, &row.labels);
-                let taken = join.matched.get(sig).map(Matches::steps);
-                let free = |i: usize| !taken.as_ref().is_some_and(|t| t.get(i).copied().unwrap_or(false));
+                let taken = join.taken.as_ref().and_then(|t| t.get(sig)).cloned();
+                let free = |i: usize| !taken.as_ref().is_some_and(|t| t[i]);
                 let blank = Row { labels, drop_name: false, col: Column::empty(0) };
                 join.pair(&blank, &row.labels, *sig, |i| (if free(i) { Cell::Float(v) } else { Cell::None }, row.col.get(i)))?;
             }
         }
         self.settle(join.out, g, sink)
-    }
-}
-
-/// What has been matched for one signature: result labels and the steps at which they came up.
-#[derive(Default)]
-struct Matches {
-    results: Vec<(Labels, Vec<bool>)>,
-}
-
-impl Matches {
-    fn steps(&self) -> Vec<bool> {
-        let mut all = self.results.first().map(|r| r.1.clone()).unwrap_or_default();
-        for (_, steps) in self.results.iter().skip(1) {
-            all.iter_mut().zip(steps).for_each(|(a, s)| *a |= s);
-        }
-        all
     }
 }
 
@@ -147,7 +133,10 @@ struct Join<'j> {
     span: Span,
     g: &'j Grid,
     swapped: bool,
-    matched: FxHashMap<usize, Matches>,
+    /// the steps at which a signature (with grouping: and a result) has come up
+    claimed: FxHashMap<(usize, Labels), Vec<bool>>,
+    /// the same per signature, where unmatched elements are filled in
+    taken: Option<FxHashMap<usize, Vec<bool>>>,
     out: Vec<Row>,
 }
 
@@ -227,25 +216,26 @@ impl Join<'_> {
     /// A signature may be matched once per step; with grouping once per step and result.
     fn claim(&mut self, sig: usize, labels: &Labels, steps: Vec<bool>) -> Res<()> {
         let one_to_one = self.b.matching.card == Cardinality::OneToOne;
-        let matches = self.matched.entry(sig).or_default();
-        let slot = matches.results.iter_mut().find(|(l, _)| one_to_one || l == labels);
-        let Some((_, taken)) = slot else {
-            matches.results.push((labels.clone(), steps));
+        if let Some(taken) = &mut self.taken {
+            let all = taken.entry(sig).or_insert_with(|| vec![false; steps.len()]);
+            all.iter_mut().zip(&steps).for_each(|(a, s)| *a |= s);
+        }
+        let key = (sig, if one_to_one { Labels::empty() } else { labels.clone() });
+        let Some(claimed) = self.claimed.get_mut(&key) else {
+            self.claimed.insert(key, steps);
             return Ok(());
         };
-        for (t, s) in taken.iter_mut().zip(&steps) {
-            if *t && *s {
-                return Err(QueryError::Execution(
-                    if one_to_one {
-                        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                    } else {
-                        "multiple matches for labels: grouping labels must ensure unique matches"
-                    }
-                    .into(),
-                ));
-            }
-            *t |= s;
+        if claimed.iter().zip(&steps).any(|(c, s)| *c && *s) {
+            return Err(QueryError::Execution(
+                if one_to_one {
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+                } else {
+                    "multiple matches for labels: grouping labels must ensure unique matches"
+                }
+                .into(),
+            ));
         }
+        claimed.iter_mut().zip(steps).for_each(|(c, s)| *c |= s);
         Ok(())
     }
 

@@ -67,6 +67,54 @@ fn within(positions: &[usize], from: usize, to: usize) -> &[usize] {
     &positions[a..b.max(a)]
 }
 
+/// How much a window's samples rose; a single histogram has no rise yet.
+enum Rise {
+    Float(f64),
+    Hist(Option<Histogram>),
+}
+
+impl Rise {
+    /// Last minus first, resets added up; `None` if the samples do not fit together.
+    fn of(c: &Context<'_>, w: &Window<'_>, counter: bool) -> Option<Rise> {
+        if w.vals.is_empty() {
+            return match w.hists.len() {
+                1 => Some(Rise::Hist(None)),
+                _ => histogram_rate(c, w, counter).map(|h| Rise::Hist(Some(h))),
+            };
+        }
+        let mut rise = w.vals[w.vals.len() - 1] - w.vals[0];
+        if counter {
+            let (from, to) = (w.first + 1, w.first + w.vals.len());
+            if !within(c.overlaps, from, to).is_empty() {
+                c.note(Note::StartTimeOverlap { metric: c.name() });
+            }
+            for at in within(c.resets, from, to) {
+                rise += w.vals[at - from];
+            }
+        }
+        Some(Rise::Float(rise))
+    }
+
+    /// The first sample counts whole: the counter was 0 before it. `false` if it does not fit.
+    fn add_first(&mut self, c: &Context<'_>, w: &Window<'_>) -> bool {
+        match self {
+            Rise::Float(v) => *v += w.vals[0],
+            Rise::Hist(Some(h)) => return add_noted(c, h, &w.hists[0]),
+            Rise::Hist(none) => *none = Some((*w.hists[0]).clone()),
+        }
+        true
+    }
+
+    /// Seconds back from the first sample to where the counter's slope meets zero, if it can be said.
+    fn to_zero(&self, w: &Window<'_>, sampled: f64) -> Option<f64> {
+        let (rise, first) = match self {
+            Rise::Float(v) => (*v, w.vals[0]),
+            Rise::Hist(h) => (h.as_ref()?.count, w.hists[0].count),
+        };
+        (rise > 0.0 && first >= 0.0).then(|| sampled * (first / rise))
+    }
+}
+
 fn extrapolated(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bool) -> Out {
     if w.is_mixed() {
         c.note(Note::MixedFloatsHistograms { metric: c.name() });
@@ -75,48 +123,22 @@ fn extrapolated(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bool
     if c.edges != Edges::Plain {
         return extended::rate(c, w, counter, per_second);
     }
-    let floats = !w.ts.is_empty();
-    let (times, sts) = if floats { (w.ts, w.sts) } else { (w.hist_ts, w.hist_sts) };
+    let Some(mut rise) = Rise::of(c, w, counter) else { return Out::None };
+    let (times, sts) = if w.ts.is_empty() { (w.hist_ts, w.hist_sts) } else { (w.ts, w.sts) };
     let (first_t, last_t, gaps) = (times[0], times[times.len() - 1], times.len() - 1);
-    let mut float = 0.0;
-    let mut histogram: Option<Histogram> = None;
-    if floats {
-        float = w.vals[gaps] - w.vals[0];
-        if counter {
-            if !within(c.overlaps, w.first + 1, w.first + w.vals.len()).is_empty() {
-                c.note(Note::StartTimeOverlap { metric: c.name() });
-            }
-            for at in within(c.resets, w.first + 1, w.first + w.vals.len()) {
-                float += w.vals[at - w.first - 1];
-            }
-        }
-    } else if gaps > 0 {
-        match histogram_rate(c, w, counter) {
-            Some(h) => histogram = Some(h),
-            None => return Out::None,
-        }
-    }
     let mut to_start = (first_t - w.start) as f64 / 1000.0;
     let mut to_end = (w.end - last_t) as f64 / 1000.0;
     let mut sampled = (last_t - first_t) as f64 / 1000.0;
     let between = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
+    // A gap to the window's edge that is much longer than between samples: the series is taken to begin or end there.
     let threshold = between * 1.1;
     let start_time = sts.first().copied().unwrap_or(0);
     if counter && start_time != 0 && start_time > w.start && start_time < first_t {
-        // The counter began inside the window: it was 0 then, and nothing is guessed at that end.
+        // The counter began inside the window: nothing is guessed at that end.
         to_start = 0.0;
         sampled = (last_t - start_time) as f64 / 1000.0;
-        if floats {
-            float += w.vals[0];
-        } else {
-            match &mut histogram {
-                None => histogram = Some((*w.hists[0]).clone()),
-                Some(h) => {
-                    if !add_noted(c, h, &w.hists[0]) {
-                        return Out::None;
-                    }
-                }
-            }
+        if !rise.add_first(c, w) {
+            return Out::None;
         }
     } else if gaps == 0 {
         return Out::None;
@@ -124,17 +146,9 @@ fn extrapolated(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bool
         if to_start >= threshold {
             to_start = between / 2.0;
         }
-        if counter {
-            // A counter cannot have been below zero: not further back than where its slope meets zero.
-            let mut to_zero = to_start;
-            if floats && float > 0.0 && w.vals[0] >= 0.0 {
-                to_zero = sampled * (w.vals[0] / float);
-            } else if let Some(h) = histogram.as_ref().filter(|h| h.count > 0.0 && w.hists[0].count >= 0.0) {
-                to_zero = sampled * (w.hists[0].count / h.count);
-            }
-            if to_zero < to_start {
-                to_start = to_zero;
-            }
+        // A counter cannot have been below zero.
+        if let Some(to_zero) = rise.to_zero(w, sampled).filter(|z| counter && *z < to_start) {
+            to_start = to_zero;
         }
     }
     if to_end >= threshold {
@@ -144,9 +158,10 @@ fn extrapolated(c: &Context<'_>, w: &Window<'_>, counter: bool, per_second: bool
     if per_second {
         factor /= c.range as f64 / 1000.0;
     }
-    match histogram {
-        None => Out::Float(float * factor),
-        Some(mut h) => {
+    match rise {
+        Rise::Float(v) => Out::Float(v * factor),
+        Rise::Hist(None) => Out::None,
+        Rise::Hist(Some(mut h)) => {
             hist::mul(&mut h, factor);
             Out::Hist(Arc::new(h))
         }
