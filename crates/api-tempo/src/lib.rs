@@ -39,6 +39,7 @@ const PATHS: &[&str] = &[
     "/api/traces/{id}",
     "/api/v2/search/tag/{tag}/values",
     "/api/v2/search/tags",
+    "/api/v2/traces/diff",
     "/api/v2/traces/{id}",
     "/grpc.health.v1.Health/Check",
     "/metrics",
@@ -53,6 +54,7 @@ pub fn router(backend: Arc<Backend>) -> Router {
     Router::new()
         .route("/api/traces/{id}", any(trace::v1))
         .route("/api/v2/traces/{id}", any(trace::v2))
+        .route("/api/v2/traces/diff", post(trace::diff::handle))
         .route("/api/search", any(query::search))
         .route("/api/search/tags", any(query::tags_v1))
         .route("/api/v2/search/tags", any(query::tags_v2))

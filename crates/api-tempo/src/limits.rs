@@ -62,3 +62,9 @@ pub const MAX_DEPENDENCY_SPANS: usize = 2_000_000;
 
 /// Bytes below which an answer is not worth compressing.
 pub const MIN_COMPRESSED_BYTES: u16 = 1_024;
+
+/// Bytes up to which a composed trace diff carries the whole patch.
+pub const MAX_COMPOSED_PATCH_BYTES: usize = 64 << 10;
+
+/// Spans of a trace that can be compared with another. Paths grow with depth times spans, so memory grows with the square of it.
+pub const MAX_DIFF_SPANS: usize = 5_000;

@@ -85,6 +85,24 @@ async fn a_filter_leaves_spans_out_and_says_so() {
 }
 
 #[test]
+fn differences() {
+    check("GET /api/v2/traces/diff", "405  ");
+    check("POST /api/v2/traces/diff\n\n{\"base\":{\"traceId\":\"ab01\"}}", "400 text/plain compare.traceId is required");
+    check(
+        "POST /api/v2/traces/diff\n\n{\"base\":{\"traceId\":\"ab01\"},\"compare\":{\"traceId\":\"ab99\"}}",
+        "404 text/plain trace ab99 not found",
+    );
+    let side = r#"{"spanCount":1,"traceId":"0000000000000000000000000000ab02"}"#;
+    let stats = r#"{"spanCountA":1,"spanCountB":1,"matchedSpans":1,"modifiedSpans":0,"addedSpans":0,"removedSpans":0,"fieldChanges":0,"attributeChanges":0,"eventChanges":0,"truncated":false}"#;
+    check(
+        "POST /api/v2/traces/diff\n\n{\"base\":{\"traceId\":\"ab02\"},\"compare\":{\"traceID\":\"ab02\"},\"format\":\"trace-patch-v0\"}",
+        &format!(
+            "{JSON}{{\"version\":\"trace-patch-v0\",\"base\":{side},\"compare\":{side},\"stats\":{stats},\"modified\":[],\"added\":[],\"removed\":[],\"warnings\":[]}}"
+        ),
+    );
+}
+
+#[test]
 fn searches() {
     let error = r#"{"spans":[{"spanID":"2222222222222222","startTimeUnixNano":"1768471200010000000","durationNanos":"80000000","attributes":[{"key":"status","value":{"stringValue":"error"}}]}],"matched":1}"#;
     let stats = r#""serviceStats":{"db":{"spanCount":1},"gateway":{"spanCount":2,"errorCount":1}}"#;

@@ -46,6 +46,8 @@ async fn tools_answer() {
     let (_, text) =
         tool("traceql-metrics-instant", json!({"query": "{ } | count_over_time()", "start": 1768471100, "end": 1768471300})).await;
     assert!(text.contains("\"value\":4"), "{text}");
+    let (failed, text) = tool("trace-diff", json!({"base_trace_id": "ab01", "compare_trace_id": "ab02"})).await;
+    assert!(!failed && text.contains("\"removedSpans\":3"), "{text}");
     let (failed, text) = tool("traceql-search", json!({"query": "{"})).await;
     assert!(failed && text.contains("parse error"), "{text}");
     let (failed, text) = tool("get-trace", json!({})).await;

@@ -24,6 +24,8 @@ use crate::inward::Caller;
 use crate::params::parse_trace_id;
 use crate::respond;
 
+pub use render::KINDS;
+
 /// Everything that port 16686 answers.
 pub fn router(backend: Arc<Backend>) -> Router {
     Router::new()

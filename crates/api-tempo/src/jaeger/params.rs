@@ -150,10 +150,10 @@ mod tests {
         check("service=a", "{ resource.service.name = `a` } None 20");
         check(
             "service=a&operation=op&minDuration=1ms&start=1&end=2&limit=3",
-            "{ ((resource.service.name = `a`) && (name = `op`)) && (duration >= 1ms) } Some((1000, 2000)) 3",
+            "{ (resource.service.name = `a`) && (name = `op`) && (duration >= 1ms) } Some((1000, 2000)) 3",
         );
         check("service=a&tags=%7B%22error%22%3A%22true%22%7D", "{ (resource.service.name = `a`) && (status = error) } None 20");
-        check("service=a&tag=x:7", "{ (resource.service.name = `a`) && (((.x = `7`) || (.x = 7)) || (.x = 7.0)) } None 20");
+        check("service=a&tag=x:7", "{ (resource.service.name = `a`) && ((.x = `7`) || (.x = 7) || (.x = 7.0)) } None 20");
         check("", "parameter 'service' is required");
         check("service=a&tag=x", "malformed 'tag' parameter, expecting key:value, received: x");
         check("service=a&minDuration=x", "unable to parse param 'minDuration': time: invalid duration \"x\"");

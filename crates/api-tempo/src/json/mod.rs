@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use llm::{tag_values as llm_tag_values, trace as llm_trace};
-pub use plain::value as plain_value;
+pub use plain::{attributes as plain_attributes, value as plain_value};
 pub use tempo::V1Trace;
 
 /// A message that knows its fields.

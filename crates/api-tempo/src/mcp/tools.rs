@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::inward::Caller;
 use crate::json::{llm_tag_values, llm_trace, to_json};
 use crate::params::{MetricsRequest, SearchRequest, TagsRequest, TraceRequest, ValuesRequest};
+use crate::trace::diff::Format;
 use api::Params;
 
 const RANGE: [(&str, &str, bool); 2] = [
@@ -17,7 +18,7 @@ const RANGE: [(&str, &str, bool); 2] = [
 /// Name, what it does, arguments beside the time range, whether it takes a time range.
 type Tool = (&'static str, &'static str, &'static [(&'static str, &'static str, bool)], bool);
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     ("traceql-search", "Search for traces with a TraceQL query", &[("query", "TraceQL query", true)], true),
     (
         "traceql-metrics-instant",
@@ -32,6 +33,16 @@ const TOOLS: [Tool; 8] = [
         true,
     ),
     ("get-trace", "A whole trace by its id", &[("trace_id", "The trace's id in hex", true)], false),
+    (
+        "trace-diff",
+        "Compare two traces: what became slower, failed, appeared or vanished",
+        &[
+            ("base_trace_id", "Id of the trace to compare with", true),
+            ("compare_trace_id", "Id of the trace that is judged", true),
+            ("format", "trace-summary-v0-composed (default), trace-summary-v0-native or trace-patch-v0", false),
+        ],
+        false,
+    ),
     (
         "get-attribute-names",
         "Names of attributes that can be used in TraceQL",
@@ -121,6 +132,13 @@ async fn run(caller: &Caller, name: &str, given: &Value) -> Result<String, ApiEr
         "get-trace" => {
             let request = TraceRequest::read(&text(given, "trace_id"), &Params::default())?;
             Ok(llm_trace(&caller.trace(request.id, None).await?))
+        }
+        "trace-diff" => {
+            let format = match text(given, "format") {
+                f if f.is_empty() => Format::Composed,
+                f => Format::parse(&f)?,
+            };
+            Ok(caller.diff(&text(given, "base_trace_id"), &text(given, "compare_trace_id"), format).await?.to_string())
         }
         "get-attribute-names" => {
             let p = with(&[("scope", "scope"), range[0], range[1]]);

@@ -1,5 +1,6 @@
 //! A trace by id: look it up, filter it, make shared span ids distinct, answer in the form asked for.
 
+pub mod diff;
 mod filter;
 mod shared_ids;
 
