@@ -4,6 +4,7 @@ mod bits;
 mod chunk;
 mod delta;
 mod exemplars;
+mod hints;
 mod histograms;
 mod metadata;
 mod series;

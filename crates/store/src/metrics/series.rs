@@ -1,12 +1,13 @@
 //! One series in memory: sealed chunks, an open one, out-of-order samples aside, and what each snapshot may see of them.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use model::Labels;
+use model::{Histogram, Labels};
 use query::SeriesBuf;
 use rustc_hash::FxHashMap;
 
 use super::chunk::{Chunk, FloatWriter, HistogramPoint, Point, Value, chunks_of, histogram_points};
+use super::hints::hinted;
 use crate::index::Labelled;
 use crate::limits;
 use crate::write::Reason;
@@ -252,6 +253,10 @@ impl Data {
                 self.open.push(p.t, v, p.st);
             }
             Value::Histogram(h) => {
+                let h = match self.open_histograms().last() {
+                    Some(before) => hinted(h, Some(&before.2)),
+                    None => hinted(h, self.sealed_histogram().as_deref()),
+                };
                 if self.open.count > 0 || self.open_histograms().len() >= limits::CHUNK_SAMPLES as usize {
                     self.seal();
                 }
@@ -259,6 +264,15 @@ impl Data {
             }
         }
         self.taken = self.taken.saturating_add(1);
+    }
+
+    /// The newest histogram, if it lies in a sealed chunk and no float came after it.
+    fn sealed_histogram(&self) -> Option<Arc<Histogram>> {
+        let newest = self.chunks.last().filter(|c| self.open.count == 0 && c.is_histograms())?;
+        match newest.points().pop()?.value {
+            Value::Histogram(h) => Some(h),
+            Value::Float(_) => None,
+        }
     }
 
     fn seal(&mut self) {
