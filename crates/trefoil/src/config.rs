@@ -26,8 +26,20 @@ pub struct Config {
     pub enable_admin_api: bool,
     pub self_scrape: bool,
     pub otlp: Otlp,
+    pub prometheus: PrometheusSections,
     /// the file as read, for status pages
     pub text: String,
+    /// where relative paths of the file start
+    pub base: PathBuf,
+}
+
+/// The sections that take Prometheus' own syntax, as YAML; the crates that evaluate them check their keys.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PrometheusSections {
+    pub global: Option<serde_yaml_ng::Value>,
+    pub scrape_configs: Option<serde_yaml_ng::Value>,
+    pub rule_files: Option<serde_yaml_ng::Value>,
+    pub alerting: Option<serde_yaml_ng::Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +69,10 @@ struct File {
     features: Vec<String>,
     enable_admin_api: Option<bool>,
     self_scrape: Option<bool>,
+    global: Option<serde_yaml_ng::Value>,
+    scrape_configs: Option<serde_yaml_ng::Value>,
+    rule_files: Option<serde_yaml_ng::Value>,
+    alerting: Option<serde_yaml_ng::Value>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -92,18 +108,14 @@ pub struct Otlp {
 
 /// Sections that exist in the systems we stand for and that we do not evaluate: refused by name rather than ignored.
 const NOT_EVALUATED: &[&str] = &[
-    "alerting",
     "exporters",
     "extensions",
-    "global",
     "limits",
     "processors",
     "receivers",
     "remote_read",
     "remote_write",
-    "rule_files",
     "scrape_config_files",
-    "scrape_configs",
     "service",
     "storage_config",
     "tracing",
@@ -159,7 +171,14 @@ impl Config {
             enable_admin_api: args.enable_admin_api || file.enable_admin_api.unwrap_or(false),
             self_scrape: !args.no_self_scrape && file.self_scrape.unwrap_or(true),
             otlp: file.otlp,
+            prometheus: PrometheusSections {
+                global: file.global,
+                scrape_configs: file.scrape_configs,
+                rule_files: file.rule_files,
+                alerting: file.alerting,
+            },
             text,
+            base: args.config.as_deref().and_then(Path::parent).map_or_else(PathBuf::new, Path::to_path_buf),
         })
     }
 }
@@ -293,7 +312,7 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_the_way_out() {
         refused("storage: {retenion: 1d}", &[], "did you mean `retention`?");
-        refused("scrape_configs: []", &[], "does not evaluate it");
+        refused("remote_write: []", &[], "does not evaluate it");
         refused("", &["--retention", "soon"], "is no duration");
         refused("", &["--sync", "never"], "is not one of always");
         refused("", &["--memory-limit", "lots"], "is no size");

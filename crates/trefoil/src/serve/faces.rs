@@ -83,7 +83,6 @@ async fn call(router: Router, req: Request<Body>) -> Response {
 }
 
 fn owner(path: &str, home: Face) -> Face {
-    // The Alertmanager-style v2 paths of Prometheus and the v2 paths of Tempo differ in their next word only.
     OWNERS.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(home, |(_, face)| *face)
 }
 

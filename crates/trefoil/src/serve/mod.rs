@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use api::{Backend, Features, Profile, Settings};
 use axum::Router;
-use store::{Retention, Store, StoreOptions, SyncPolicy};
+use store::{Retention, Store, StoreOptions, SyncPolicy, WhenFull};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,6 +36,9 @@ const PORTS: &[(&str, u16, Face)] = &[
     ("tempo", 3200, Face::Tempo),
     ("metrics", 8888, Face::Own),
 ];
+
+/// The stock profile takes samples up to this much older than the newest.
+const STOCK_OUT_OF_ORDER_WINDOW: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
 
 /// Why the process could not start.
 #[derive(Debug)]
@@ -150,6 +153,10 @@ async fn open_store(config: &Config) -> Result<Arc<Store>, StartError> {
     };
     options.memory_limit = config.memory_limit;
     options.retention = Retention::all(config.retention);
+    // Without a disk nothing can make room but time: the newest data is worth more than the oldest.
+    options.when_full = if config.data.is_none() { WhenFull::EvictOldest } else { WhenFull::Refuse };
+    // Prometheus' window where its answers are wanted; otherwise any honest time is taken.
+    options.out_of_order_window = (config.profile == ProfileArg::Stock).then_some(STOCK_OUT_OF_ORDER_WINDOW);
     options.sync = match config.sync {
         Sync::Always => SyncPolicy::Always,
         Sync::Os => SyncPolicy::Os,
