@@ -128,6 +128,35 @@ proptest! {
     }
 
     #[test]
+    fn counts_are_those_of_a_plain_loop(
+        times in proptest::collection::vec((0i64..60, 0usize..4), 0..80),
+        start in 0i64..40, steps in 0i64..6, step in 1i64..9, range in 1i64..20, offset in -5i64..5,
+    ) {
+        let lines: Vec<(i64, String)> = times.iter().enumerate().map(|(i, (t, n))| (*t, format!("{i}{}", "x".repeat(*n)))).collect();
+        let mut memory = Memory::default();
+        for chunk in lines.chunks(40) {
+            let mut b = LogBatchBuilder::default();
+            let s = b.stream(&Labels::from_pairs([("app", "x")]));
+            chunk.iter().for_each(|(t, l)| b.push(s, *t * 1_000_000_000, l, &[]));
+            memory.push(Arc::new(b.finish()));
+        }
+        let options = MetricOptions::range(start * 1_000_000_000, (start + steps * step) * 1_000_000_000, step * 1_000_000_000);
+        for (function, filter, size) in [("count_over_time", "", false), ("bytes_over_time", "", true), ("count_over_time", "|= \"x\"", false)] {
+            let Ok(Expr::Metric(m)) = parse(&format!("{function}({{app=\"x\"}} {filter} [{range}s] offset {offset}s)"), &ALL) else { panic!("must parse") };
+            let got = eval_metric(&m, &options, &memory, &Budget::unlimited()).unwrap().value;
+            let mut want = vec![];
+            for at in (0..=steps).map(|i| start + i * step) {
+                let inside = |t: i64| t > at - offset - range && t <= at - offset;
+                let hits: Vec<&String> = lines.iter().filter(|(t, l)| inside(*t) && (filter.is_empty() || l.contains('x'))).map(|l| &l.1).collect();
+                let value = if size { hits.iter().map(|l| l.len()).sum() } else { hits.len() };
+                want.extend((!hits.is_empty()).then_some((at * 1_000_000_000, value as f64)));
+            }
+            let points = match got { crate::Value::Matrix(m) => m.into_iter().next().map(|s| s.points).unwrap_or_default(), other => panic!("{other:?}") };
+            prop_assert_eq!(points, want);
+        }
+    }
+
+    #[test]
     fn no_text_panics(text in "([{}()=!~|><,.^%*/+\\-\\[\\]\"'`#\\\\ ]|by|sum|rate|json|unwrap|ip|or|offset|on|5m|1.5|a|é|\\{a=\"b\"\\}|\\[5m\\]){0,25}") {
         let _ = parse(&text, &ALL);
         let _ = parse_selector(&text);

@@ -161,7 +161,9 @@ fn matched(b: &Binary, left: Vec<Line>, right: Vec<Line>, steps: usize) -> Resul
                 }
             }
             let labels = result_labels(&line.labels, &one_line.labels, matching);
-            merge(&mut out, &mut index, labels, values)?;
+            if !merge(&mut out, &mut index, Line { labels, values }) {
+                return fail("multiple matches for labels: grouping labels must ensure unique matches");
+            }
         }
     }
     Ok(out)
@@ -198,18 +200,18 @@ fn result_labels(many: &Labels, one: &Labels, matching: Option<&Matching>) -> La
     b.build()
 }
 
-/// Puts values into the series of those labels; two for one step are an error.
-fn merge(out: &mut Vec<Line>, index: &mut FxHashMap<Labels, usize>, labels: Labels, values: Vec<f64>) -> Result<(), QueryError> {
-    let Some(i) = index.get(&labels) else {
-        index.insert(labels.clone(), out.len());
-        out.push(Line { labels, values });
-        return Ok(());
+/// Adds a series to those so far, into the one with the same labels if there is one; `false` if both have a value at some step.
+pub(super) fn merge(out: &mut Vec<Line>, index: &mut FxHashMap<Labels, usize>, line: Line) -> bool {
+    let Some(i) = index.get(&line.labels) else {
+        index.insert(line.labels.clone(), out.len());
+        out.push(line);
+        return true;
     };
-    for (have, v) in out[*i].values.iter_mut().zip(values).filter(|(_, v)| !is_absent(*v)) {
+    for (have, v) in out[*i].values.iter_mut().zip(line.values).filter(|(_, v)| !is_absent(*v)) {
         if !is_absent(*have) {
-            return fail("multiple matches for labels: grouping labels must ensure unique matches");
+            return false;
         }
         *have = v;
     }
-    Ok(())
+    true
 }

@@ -12,6 +12,7 @@ pub(crate) use binary::fold_literals;
 
 use model::Labels;
 use query::{Budget, LogSource, QueryError, TimeGrid};
+use rustc_hash::FxHashMap;
 
 use crate::limits;
 use crate::syntax::ast::{LabelReplace, MetricExpr, RangeOp, VectorOp};
@@ -175,15 +176,21 @@ impl Eval<'_> {
     }
 
     fn label_replace(&self, l: &LabelReplace) -> Result<Vec<Line>, QueryError> {
-        let mut lines = self.vector(&l.inner)?;
+        let mut out: Vec<Line> = vec![];
+        let mut index: FxHashMap<Labels, usize> = FxHashMap::default();
         let mut value = String::new();
-        for line in &mut lines {
-            let Some(found) = l.regex.regex().captures(line.labels.value(&l.src)) else { continue };
-            value.clear();
-            found.expand(&l.replacement, &mut value);
-            line.labels = model::LabelsBuilder::new(&line.labels).set(&l.dst, &value).build();
+        for mut line in self.vector(&l.inner)? {
+            if let Some(found) = l.regex.regex().captures(line.labels.value(&l.src)) {
+                value.clear();
+                found.expand(&l.replacement, &mut value);
+                line.labels = model::LabelsBuilder::new(&line.labels).set(&l.dst, &value).build();
+            }
+            let labels = line.labels.clone();
+            if !binary::merge(&mut out, &mut index, line) {
+                return Err(QueryError::Execution(format!("label_replace gives several series the labels {labels} at the same time")));
+            }
         }
-        Ok(lines)
+        Ok(out)
     }
 
     fn result(&self, expr: &MetricExpr, mut lines: Vec<Line>) -> Result<MetricResult, QueryError> {

@@ -282,8 +282,13 @@ impl<'a> Gather<'a> {
                     match known.get(&key) {
                         Some(s) => *s,
                         None => {
-                            row.load(batch, r);
-                            let s = self.series_of_row(&row)?;
+                            let s = match &plan.by {
+                                Some(names) => self.series_of_codes(names, batch, labels, &key)?,
+                                None => {
+                                    row.load(batch, r);
+                                    self.series_of_row(&row)?
+                                }
+                            };
                             known.insert(key.clone(), s);
                             s
                         }
@@ -296,6 +301,15 @@ impl<'a> Gather<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The series of a stored row by its stream and the metadata pairs that matter.
+    fn series_of_codes(&mut self, names: &[String], batch: &LogBatch, stream: &Labels, meta: &[(u32, u32)]) -> Result<usize, QueryError> {
+        let of_meta = |name: &str| meta.iter().find(|m| batch.dict.get(m.0) == name).map(|m| batch.dict.get(m.1));
+        let renamed = |name: &str| name.strip_suffix("_extracted").filter(|base| stream.get(base).is_some()).and_then(of_meta);
+        let value = |name: &str| renamed(name).or_else(|| stream.get(name)).or_else(|| of_meta(name));
+        let pairs: Vec<(&str, &str)> = names.iter().filter_map(|n| value(n).map(|v| (n.as_str(), v))).collect();
+        self.find(&pairs)
     }
 
     fn series_of_row(&mut self, row: &Row<'_>) -> Result<usize, QueryError> {

@@ -94,10 +94,10 @@ impl Pipeline {
 /// `_extracted` names may belong to metadata that is stored under another name.
 fn equalities<'p>(filter: &'p LabelMatcher, out: &mut Vec<&'p Matcher>) {
     match filter {
-        LabelMatcher::Match(m) => {
-            if m.op == MatchOp::Eq && !m.value.is_empty() && !m.name.ends_with("_extracted") && !m.name.starts_with("__error") {
-                out.push(m);
-            }
+        LabelMatcher::Match(m)
+            if m.op == MatchOp::Eq && !m.value.is_empty() && !m.name.ends_with("_extracted") && !m.name.starts_with("__error") =>
+        {
+            out.push(m);
         }
         LabelMatcher::And(a, b) => {
             equalities(a, out);

@@ -152,6 +152,10 @@ impl Parser<'_> {
         self.expect(")", &[")"])?;
         let [dst, replacement, src, pattern]: [String; 4] =
             texts.try_into().map_err(|_| ParseError::whole("label_replace takes four strings"))?;
+        let starts = dst.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
+        if !starts || !dst.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric()) {
+            return Err(ParseError::whole(format!("invalid destination label name in label_replace: {dst}")));
+        }
         let regex = model::re2::Anchored::new(&pattern).map_err(|e| {
             ParseError::whole(format!(
                 "invalid regex in label_replace: {}",

@@ -97,6 +97,7 @@ fn checks_say_what_is_wrong() {
         "label_replace(vector(1), \"a\", \"b\", \"c\", \"d(\")",
         "invalid regex in label_replace: error parsing regexp: missing closing ): `^(?:d()$`",
     );
+    whole("label_replace(vector(1), \"a b\", \"b\", \"c\", \"d\")", "invalid destination label name in label_replace: a b");
     for open in ["{}", "{a=\"\"}", "{a!=\"x\"}", "{a=~\".*\"}", "rate({a=~\"x|\"}[1m])"] {
         assert!(parse(open, &PLAIN).unwrap_err().to_string().starts_with("parse error : queries require at least one"), "{open}");
     }
