@@ -116,6 +116,8 @@ pub struct Backend {
     pub settings: Settings,
     /// how OTLP becomes series and streams; clones share the cache of translated series
     pub otlp: otlp::Options,
+    /// state of scraped targets; empty where nothing is scraped
+    pub targets: crate::TargetsSlot,
     pub started: SystemTime,
     started_at: Instant,
     ready: AtomicBool,
@@ -130,6 +132,7 @@ impl Backend {
             metrics: SelfMetrics::default(),
             settings,
             otlp,
+            targets: OnceLock::new(),
             started: SystemTime::now(),
             started_at: Instant::now(),
             ready: AtomicBool::new(true),

@@ -8,10 +8,12 @@ pub mod limits;
 mod params;
 mod pool;
 mod selfmetrics;
+mod targets;
 mod tenants;
 
 pub use backend::{Backend, Features, Ingest, Profile, Settings, SpansHook};
 pub use params::{Params, ParamsError};
 pub use pool::QueryPool;
 pub use selfmetrics::{Face, Outcome, Point, PointKind, SelfMetrics, Signal, Transport};
+pub use targets::{ActiveTarget, DroppedTarget, TargetHealth, TargetMetadata, TargetsSlot, TargetsView};
 pub use tenants::{TENANT_HEADER, read_tenants, write_tenant};

@@ -10,7 +10,7 @@ pub const TENANT_HEADER: &str = "x-scope-orgid";
 pub fn write_tenant(headers: &HeaderMap) -> Result<Tenant, BadTenant> {
     match header(headers)? {
         None => Ok(Tenant::anonymous()),
-        Some(name) => Tenant::new(name),
+        Some(name) => Tenant::new(name).and_then(not_reserved),
     }
 }
 
@@ -18,8 +18,13 @@ pub fn write_tenant(headers: &HeaderMap) -> Result<Tenant, BadTenant> {
 pub fn read_tenants(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
     match header(headers)? {
         None => Ok(vec![Tenant::anonymous()]),
-        Some(list) => Tenant::parse_list(list),
+        Some(list) => Tenant::parse_list(list)?.into_iter().map(not_reserved).collect(),
     }
+}
+
+/// Names that begin with `!` hold our own records (delete requests).
+fn not_reserved(tenant: Tenant) -> Result<Tenant, BadTenant> {
+    if tenant.as_str().starts_with('!') { Err(BadTenant(format!("tenant ID '{tenant}' is reserved"))) } else { Ok(tenant) }
 }
 
 fn header(headers: &HeaderMap) -> Result<Option<&str>, BadTenant> {
