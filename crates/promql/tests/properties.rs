@@ -1,7 +1,7 @@
 //! What must hold for any query: it prints to text that parses to the same, and nothing panics.
 
 use promql::script::{Command, MemoryStorage, Storage, parse};
-use promql::{Features, Options};
+use promql::{Features, Options, SampleValue, Value as Answer};
 use proptest::prelude::*;
 use query::{Budget, BudgetLimits, TimeGrid};
 
@@ -143,6 +143,31 @@ proptest! {
         if let Ok(e) = promql::parse(&query, &features) {
             let _ = promql::instant(&e, t, &*storage.source(), &options, &budget);
             let _ = promql::range(&e, TimeGrid { start: t, end: t + 300_000, step: 70_000 }, &*storage.source(), &options, &budget);
+        }
+    }
+
+    #[test]
+    fn a_range_is_its_instants(query in vectors(), start in 0i64..400_000) {
+        // These mean something else in a range query.
+        if query.contains("step()") || query.contains("start()") {
+            return Ok(());
+        }
+        let options = Options { features: Features::all(), ..Options::default() };
+        let (source, budget) = (storage().source(), Budget::unlimited());
+        let Ok(e) = promql::parse(&query, &options.features) else { return Ok(()) };
+        let grid = TimeGrid { start, end: start + 280_000, step: 70_000 };
+        let Ok(range) = promql::range(&e, grid, &*source, &options, &budget) else { return Ok(()) };
+        let Answer::Matrix(range) = range.value else { panic!("a matrix") };
+        for t in grid.iter() {
+            let Ok(instant) = promql::instant(&e, t, &*source, &options, &budget) else { continue };
+            let Answer::Vector(instant) = instant.value else { panic!("a vector") };
+            let mut want: Vec<String> = instant.iter().map(|s| format!("{} {:?}", s.labels, s.value)).collect();
+            let floats = range.iter().flat_map(|s| s.floats.iter().filter(|f| f.0 == t).map(|f| (&s.labels, SampleValue::Float(f.1))));
+            let hists = range.iter().flat_map(|s| s.histograms.iter().filter(|h| h.0 == t).map(|h| (&s.labels, SampleValue::Histogram(h.1.clone()))));
+            let mut got: Vec<String> = floats.chain(hists).map(|(l, v)| format!("{l} {v:?}")).collect();
+            want.sort();
+            got.sort();
+            prop_assert_eq!(got, want, "{} at {}", query, t);
         }
     }
 

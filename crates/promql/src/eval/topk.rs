@@ -47,19 +47,19 @@ impl Ev<'_> {
                     continue;
                 }
                 chosen.clear();
-                for m in members {
+                for (rank, m) in members.iter().enumerate() {
                     match (rows[*m].col.get(i), a.op) {
                         (Cell::None, _) => {}
-                        (_, AggregateOp::Limitk) if chosen.len() < limit as usize => chosen.push((0.0, *m)),
+                        (_, AggregateOp::Limitk) if chosen.len() < limit as usize => chosen.push((0.0, rank)),
                         (_, AggregateOp::Limitk) => break,
-                        (Cell::Float(v), _) => chosen.push((v, *m)),
+                        (Cell::Float(v), _) => chosen.push((v, rank)),
                         (Cell::Hist(_), op) => self.note(Note::HistogramIgnored { aggregation: op.as_str() }, span),
                     }
                 }
                 if a.op != AggregateOp::Limitk {
                     best(&mut chosen, limit as usize, a.op == AggregateOp::Topk);
                 }
-                picked.take(i, chosen.iter().map(|(_, m)| *m), &rows);
+                picked.take(i, chosen.iter().map(|(_, rank)| members[*rank]), &rows);
             }
         }
         picked.emit(rows, sink)
@@ -111,7 +111,7 @@ fn sampling_hash(labels: &Labels) -> u64 {
     xxh64(&bytes, 0)
 }
 
-/// Row numbers per group, in order.
+/// Row numbers per group, by labels: ties are settled alike at every step and in instants and ranges.
 fn grouped(a: &Aggregate, rows: &[Row]) -> Vec<Vec<usize>> {
     let mut grouper = Grouper::new(&a.grouping, a.without);
     let mut groups: Vec<Vec<usize>> = vec![];
@@ -121,6 +121,11 @@ fn grouped(a: &Aggregate, rows: &[Row]) -> Vec<Vec<usize>> {
             groups.push(vec![]);
         }
         groups[at].push(i);
+    }
+    for members in &mut groups {
+        if !members.is_sorted_by(|a, b| rows[*a].labels <= rows[*b].labels) {
+            members.sort_by(|a, b| rows[*a].labels.cmp(&rows[*b].labels));
+        }
     }
     groups
 }

@@ -137,15 +137,16 @@ pub fn equals(a: &Histogram, b: &Histogram) -> bool {
         && (!a.uses_custom_buckets() || a.custom_values == b.custom_values)
         && a.zero_threshold == b.zero_threshold
         && a.zero_count.to_bits() == b.zero_count.to_bits()
-        && same_spans(&a.negative_spans, &b.negative_spans)
         && bits(&a.negative_buckets, &b.negative_buckets)
-        && same_spans(&a.positive_spans, &b.positive_spans)
         && bits(&a.positive_buckets, &b.positive_buckets)
+        && same_layout(a, b)
 }
 
-/// Whether spans describe the same indices.
-pub fn same_spans(a: &[BucketSpan], b: &[BucketSpan]) -> bool {
-    a == b || indices(a, usize::MAX).map(|(i, _)| i).eq(indices(b, usize::MAX).map(|(i, _)| i))
+/// Whether the buckets of both stand at the same indices, however the spans are cut.
+pub fn same_layout(a: &Histogram, b: &Histogram) -> bool {
+    let same = |x: &[BucketSpan], n: usize, y: &[BucketSpan], m: usize| x == y || indices(x, n).eq(indices(y, m));
+    same(&a.positive_spans, a.positive_buckets.len(), &b.positive_spans, b.positive_buckets.len())
+        && same(&a.negative_spans, a.negative_buckets.len(), &b.negative_spans, b.negative_buckets.len())
 }
 
 pub fn has_overflow(h: &Histogram) -> bool {

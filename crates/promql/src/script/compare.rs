@@ -143,9 +143,8 @@ fn same_histogram(want: &Histogram, got: &Histogram, hint_counts: bool) -> bool 
         && (!a.uses_custom_buckets() || a.custom_values == b.custom_values)
         && a.zero_threshold == b.zero_threshold
         && close(a.zero_count, b.zero_count)
-        && hist::same_spans(&a.negative_spans, &b.negative_spans)
+        && hist::same_layout(&a, &b)
         && buckets(&a.negative_buckets, &b.negative_buckets)
-        && hist::same_spans(&a.positive_spans, &b.positive_spans)
         && buckets(&a.positive_buckets, &b.positive_buckets)
         && (!hint_counts || a.reset_hint == b.reset_hint)
 }
