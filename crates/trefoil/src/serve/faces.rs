@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use tower::ServiceExt;
 
@@ -14,6 +15,8 @@ pub enum Face {
     Tempo,
     /// own metrics (8888)
     Own,
+    /// Jaeger's query API (16686): its paths collide with Tempo's, so it is on its own port only
+    Jaeger,
 }
 
 /// Paths that only one face knows. The first matching prefix decides; anything else belongs to the port's own face.
@@ -52,14 +55,18 @@ pub struct Faces {
     pub loki: Router,
     pub tempo: Router,
     pub own: Router,
+    pub jaeger: Router,
 }
 
 impl Faces {
     /// The router of a port whose own face is `home`.
     pub fn port(&self, home: Face) -> Router {
+        if home == Face::Jaeger {
+            return self.jaeger.clone();
+        }
         let faces = self.clone();
         Router::new().fallback(move |req: Request<Body>| {
-            let router = faces.router(owner(req.uri().path(), home)).clone();
+            let router = faces.router(chosen(&req, home)).clone();
             async move { call(router, req).await }
         })
     }
@@ -71,6 +78,7 @@ impl Faces {
             Face::Loki => &self.loki,
             Face::Tempo => &self.tempo,
             Face::Own => &self.own,
+            Face::Jaeger => &self.jaeger,
         }
     }
 }
@@ -80,6 +88,13 @@ async fn call(router: Router, req: Request<Body>) -> Response {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+fn chosen(req: &Request<Body>, home: Face) -> Face {
+    let face = owner(req.uri().path(), home);
+    // A gRPC call of a method nobody has must get a gRPC answer, not a page.
+    let grpc = req.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    if grpc && face != Face::Tempo { Face::Otlp } else { face }
 }
 
 fn owner(path: &str, home: Face) -> Face {

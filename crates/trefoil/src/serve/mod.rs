@@ -34,6 +34,7 @@ const PORTS: &[(&str, u16, Face)] = &[
     ("prometheus", 9090, Face::Prometheus),
     ("loki", 3100, Face::Loki),
     ("tempo", 3200, Face::Tempo),
+    ("jaeger", 16686, Face::Jaeger),
     ("metrics", 8888, Face::Own),
 ];
 
@@ -75,6 +76,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         loki: guarded(api_loki::router(backend.clone()), &backend),
         tempo: guarded(api_tempo::router(backend.clone()), &backend),
         own: guarded(own::router(backend.clone()), &backend),
+        jaeger: guarded(api_tempo::jaeger_router(backend.clone()), &backend),
     };
     // Tempo ships with the generator off; the all-in-one stack has it on.
     if config.profile == ProfileArg::Default {
@@ -141,7 +143,7 @@ async fn bind_all(config: &Config) -> Result<Vec<(Bound, Face)>, StartError> {
 /// The names of the ready line; on one port every face has the same address.
 fn endpoints(bound: &[(Bound, Face)]) -> Vec<(&'static str, SocketAddr)> {
     match bound {
-        [(one, _)] => PORTS.iter().map(|(name, _, _)| (*name, one.address)).collect(),
+        [(one, _)] => PORTS.iter().filter(|(_, _, face)| *face != Face::Jaeger).map(|(name, _, _)| (*name, one.address)).collect(),
         many => many.iter().map(|(b, _)| (b.name, b.address)).collect(),
     }
 }
