@@ -121,7 +121,7 @@ pub struct SpanHead {
     pub scope: u32,
 }
 
-/// A set of spans, immutable once built. Rows stand in order of arrival in fresh batches, by (trace, start) in merged ones.
+/// A set of spans, immutable once built. Rows stand in order of arrival in fresh batches, by (trace, arrival) in merged ones.
 #[derive(Debug, Clone, Default)]
 pub struct SpanBatch {
     pub trace_id: Vec<[u8; 16]>,

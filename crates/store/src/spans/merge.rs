@@ -1,4 +1,4 @@
-//! Span batches merged into one: rows by (trace, start), columns gathered key by key.
+//! Span batches merged into one: rows by (trace, arrival), columns gathered key by key.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,10 +12,8 @@ type Order = Vec<(u32, u32)>;
 /// Neighbouring batches, oldest first, as one.
 pub fn merge(sources: &[Arc<SpanBatch>]) -> SpanBatch {
     let mut order: Order = sources.iter().zip(0u32..).flat_map(|(b, s)| (0..b.len() as u32).map(move |r| (s, r))).collect();
-    order.sort_by_key(|(s, r)| {
-        let b = &sources[*s as usize];
-        (b.trace_id[*r as usize], b.start[*r as usize])
-    });
+    // Stable: the spans of a trace stay as they came, by which siblings are numbered.
+    order.sort_by_key(|(s, r)| sources[*s as usize].trace_id[*r as usize]);
     let mut dict = DictBuilder::default();
     let codes: Vec<Vec<u32>> = sources.iter().map(|b| b.dict.iter().map(|text| dict.code(text)).collect()).collect();
     let m = Merge { sources, order: &order, codes: &codes };
