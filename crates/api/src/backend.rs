@@ -9,7 +9,7 @@ use query::{Budget, BudgetLimits};
 use store::{AppendError, Appended, Snapshot, Store, Write};
 
 use crate::limits::{MAX_QUERY_MEMORY, MAX_QUERY_SAMPLES, MAX_WRITE_BYTES, QUERY_TIMEOUT};
-use crate::{QueryPool, SelfMetrics};
+use crate::{QueryPool, RulesView, SelfMetrics};
 
 /// Whose defaults apply where the real systems and the all-in-one stack differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,6 +118,8 @@ pub struct Backend {
     pub otlp: otlp::Options,
     /// state of scraped targets; empty where nothing is scraped
     pub targets: crate::TargetsSlot,
+    /// rules and alerts; empty where no rules are configured
+    pub rules: OnceLock<Arc<dyn RulesView>>,
     pub started: SystemTime,
     started_at: Instant,
     ready: AtomicBool,
@@ -133,6 +135,7 @@ impl Backend {
             settings,
             otlp,
             targets: OnceLock::new(),
+            rules: OnceLock::new(),
             started: SystemTime::now(),
             started_at: Instant::now(),
             ready: AtomicBool::new(true),
