@@ -24,6 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("traceql", &["model", "query"]),
     ("pipeline", &["model"]),
     ("exposition", &["model", "proto"]),
+    ("scrape", &["model", "exposition"]),
+    ("rules", &["model", "query", "promql"]),
     ("api", &["model", "otlp", "query", "store"]),
     ("api-otlp", &["model", "proto", "otlp", "pipeline", "store", "api"]),
     ("api-prometheus", &["model", "proto", "otlp", "pipeline", "query", "store", "promql", "api"]),
@@ -46,6 +48,7 @@ const MUST_NOT_KNOW: &[(&str, &[&str])] = &[
     ("promql", &["tokio", "serde", "serde_json", "axum"]),
     ("logql", &["tokio", "axum"]),
     ("traceql", &["tokio", "serde_json", "axum"]),
+    ("rules", &["tokio", "hyper", "http", "axum", "store"]),
 ];
 
 pub fn run(root: &Path, update: bool) -> Result<(), Vec<String>> {
