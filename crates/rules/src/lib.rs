@@ -9,6 +9,7 @@ pub mod limits;
 mod parse;
 mod rule;
 pub mod template;
+pub mod unit;
 mod yaml;
 
 pub use alert::{Alert, AlertState, Outgoing};
