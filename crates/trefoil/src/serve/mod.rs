@@ -6,6 +6,7 @@ mod generator;
 mod listen;
 mod own;
 mod process;
+pub(crate) mod scrape;
 mod storestats;
 
 use std::fmt;
@@ -89,6 +90,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         let instance = endpoints.iter().find(|(n, _)| *n == "metrics").map_or_else(String::new, |(_, a)| a.to_string());
         listeners.spawn(own::watch_self(backend.clone(), instance, stop.clone()));
     }
+    scrape::start(&config, &backend, &mut listeners, &stop)?;
     for (b, home) in bound {
         listeners.spawn(listen::serve(b, faces.port(home), stop.clone()));
     }
