@@ -376,7 +376,7 @@ mod tests {
         check("rule_files: [nope]", "error: t.yaml: no nope");
         check(
             "rules: []",
-            "error: t.yaml: unknown field `rules`, expected one of `rule_files`, `evaluation_interval`, `group_eval_order`, `fuzzy_compare`, `tests` at line 1 column 1",
+            "error: t.yaml: unknown field `rules`, expected one of `rule_files`, `evaluation_interval`, `group_eval_order`, `fuzzy_compare`, `tests`",
         );
     }
 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod client;
 pub mod generate;
 pub mod query;
+pub mod rulefiles;
 pub mod serve;
 
 /// One process that takes OpenTelemetry and answers Prometheus, Loki and Tempo queries.
@@ -44,8 +45,10 @@ enum Command {
     Demo(DemoArgs),
     /// Ask a running server in one of the three languages
     Query(query::QueryArgs),
-    /// Validate a configuration file without starting
+    /// Validate a configuration file, or rule files, without starting
     Check(check::CheckArgs),
+    /// Run unit tests of rules
+    Test(rulefiles::TestArgs),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Query(args)) => query::run(args),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Test(args)) => rulefiles::test(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

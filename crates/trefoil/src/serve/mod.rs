@@ -4,8 +4,10 @@ mod decode;
 mod faces;
 mod generator;
 mod listen;
+mod notify;
 mod own;
 mod process;
+pub mod rules;
 pub(crate) mod scrape;
 mod storestats;
 
@@ -84,6 +86,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         generator::start(&backend);
     }
     let stop = CancellationToken::new();
+    rules::start(&config, &backend, &stop)?;
     let mut listeners = JoinSet::new();
     let endpoints = endpoints(&bound);
     if config.self_scrape {
