@@ -40,7 +40,7 @@ fn api() -> Router<Arc<Backend>> {
         .route("/scrape_pools/config", endpoint(GET, targets::pool))
         .route("/targets", endpoint(GET, targets::targets))
         .route("/targets/metadata", endpoint(GET, targets::metadata))
-        .route("/targets/relabel_steps", endpoint(GET, targets::pool))
+        .route("/targets/relabel_steps", endpoint(GET, targets::relabel_steps))
         .route("/alertmanagers", endpoint(GET, targets::alertmanagers))
         .route("/rules", endpoint(GET, rules::rules))
         .route("/alerts", endpoint(GET, rules::alerts))
