@@ -41,7 +41,7 @@ fn api() -> Router<Arc<Backend>> {
         .route("/targets", endpoint(GET, targets::targets))
         .route("/targets/metadata", endpoint(GET, targets::metadata))
         .route("/targets/relabel_steps", endpoint(GET, targets::relabel_steps))
-        .route("/alertmanagers", endpoint(GET, targets::alertmanagers))
+        .route("/alertmanagers", endpoint(GET, rules::alertmanagers))
         .route("/rules", endpoint(GET, rules::rules))
         .route("/alerts", endpoint(GET, rules::alerts))
         .route("/status/config", endpoint(GET, status::config))

@@ -143,7 +143,3 @@ pub async fn metadata(call: Call) -> Answer {
     };
     call.reply(Reply::write(|out| push_list(out, rows, each)))
 }
-
-pub async fn alertmanagers(call: Call) -> Answer {
-    call.reply(Reply::json(br#"{"activeAlertmanagers":[],"droppedAlertmanagers":[]}"#.to_vec()))
-}
