@@ -99,6 +99,9 @@ pub const MAX_TAIL_DROPPED: usize = 1_000;
 /// How long a tail waits for a slow reader before it drops lines.
 pub const TAIL_PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// Seconds that a tail waits for the other side of the closing handshake before the connection is cut.
+pub const TAIL_CLOSE_SECONDS: u64 = 2;
+
 /// Milliseconds between two looks of a tail for new lines.
 pub const TAIL_POLL_MS: u64 = 200;
 

@@ -66,6 +66,11 @@ impl Client {
 
     /// The next text frame; pings are skipped.
     fn text(&mut self) -> String {
+        String::from_utf8(self.frame(1)).unwrap()
+    }
+
+    /// The payload of the next frame of a kind.
+    fn frame(&mut self, opcode: u8) -> Vec<u8> {
         loop {
             let mut head = [0; 2];
             self.0.read_exact(&mut head).unwrap();
@@ -79,8 +84,8 @@ impl Client {
             };
             let mut body = vec![0; len];
             self.0.read_exact(&mut body).unwrap();
-            if head[0] & 0xf == 1 {
-                return String::from_utf8(body).unwrap();
+            if head[0] & 0xf == opcode {
+                return body;
             }
         }
     }
@@ -111,6 +116,15 @@ fn labels_by_category_and_bad_requests() {
         let (status, _) = Client::open(addr, &format!("/loki/api/v1/tail?{bad}"), "");
         assert_eq!(status, "HTTP/1.1 400 Bad Request", "{bad}");
     }
+}
+
+#[test]
+fn a_close_is_answered() {
+    let addr = serve();
+    let (_, mut tail) = Client::open(addr, "/loki/api/v1/tail?query=%7Bapp%3D%22a%22%7D", "");
+    // Masked with zeros: close, 1000.
+    tail.0.get_mut().write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    assert_eq!(tail.frame(8), [0x03, 0xe8]);
 }
 
 #[test]

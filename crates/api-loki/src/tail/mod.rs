@@ -20,7 +20,7 @@ use crate::face::{Ask, Face};
 use crate::json;
 use crate::limits::{
     MAX_ALL_TAILS, MAX_ENTRIES, MAX_TAIL_BATCH, MAX_TAIL_BATCHES, MAX_TAIL_DELAY_SECONDS, MAX_TAIL_DROPPED, MAX_TAIL_HELD,
-    MAX_TAIL_SECONDS, MAX_TAILS, TAIL_PATIENCE, TAIL_POLL_MS, TAIL_QUEUE,
+    MAX_TAIL_SECONDS, MAX_TAILS, TAIL_CLOSE_SECONDS, TAIL_PATIENCE, TAIL_POLL_MS, TAIL_QUEUE,
 };
 use crate::params::{bounds, limit, query_text};
 use crate::read::engine::{Cut, Entry, LiveQuery, LogQuery};
@@ -145,6 +145,9 @@ async fn serve(plan: Plan, mut socket: WebSocket) {
         // The client may be gone already.
         _ = socket.send(Message::Close(Some(frame))).await;
     }
+    // The closing handshake ends before the connection does: the peer's close is answered, ours is not lost to a reset.
+    let goodbye = async { while let Some(Ok(_)) = socket.recv().await {} };
+    _ = tokio::time::timeout(Duration::from_secs(TAIL_CLOSE_SECONDS), goodbye).await;
     _ = reader.await;
 }
 
