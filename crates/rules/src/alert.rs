@@ -118,7 +118,7 @@ impl Alerts {
     }
 
     /// The alerts that must go out now; they count as sent.
-    pub fn to_send(&mut self, ts: i64, resend_ms: i64, interval_ms: i64, generator_url: &str) -> Vec<Outgoing> {
+    pub fn take_due(&mut self, ts: i64, resend_ms: i64, interval_ms: i64, generator_url: &str) -> Vec<Outgoing> {
         let valid_until = ts.saturating_add(resend_ms.max(interval_ms).saturating_mul(4));
         let due = self.active.values_mut().filter(|a| a.needs_sending(ts, resend_ms));
         due.map(|a| {

@@ -123,7 +123,7 @@ impl GroupState {
                 Err(e) => Health::Bad(e),
             };
             if state.health == Health::Good && rule.kind != Kind::Recording {
-                out.extend(state.alerts.to_send(ts, context.resend_ms, interval, &rule.table_link(&context.external_url)));
+                out.extend(state.alerts.take_due(ts, context.resend_ms, interval, &rule.table_link(&context.external_url)));
             }
             (state.took, state.evaluated_at) = (rule_begun.elapsed(), Some(ts));
         }

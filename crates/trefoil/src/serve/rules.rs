@@ -108,10 +108,10 @@ pub fn files(base: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, ConfigErr
             out.push(path);
             continue;
         }
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let entries = std::fs::read_dir(folder).map_err(|e| ConfigError(format!("rule_files: {}: {e}", folder.display())))?;
-        let mut found: Vec<PathBuf> =
-            entries.flatten().map(|e| e.path()).filter(|p| p.file_name().is_some_and(|n| fits(&name, &n.to_string_lossy()))).collect();
+        let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(listed).map_err(|e| ConfigError(format!("rule_files: {}: {e}", folder.display())))?;
+        let names = entries.flatten().map(|e| e.file_name());
+        let mut found: Vec<PathBuf> = names.filter(|n| fits(&name, &n.to_string_lossy())).map(|n| folder.join(n)).collect();
         found.sort();
         out.extend(found);
     }
