@@ -17,7 +17,7 @@ pub struct Http {
 
 impl Http {
     /// HTTP/1.1 with connections kept alive.
-    pub fn new() -> Http {
+    pub fn http1() -> Http {
         Http { client: Client::builder(TokioExecutor::new()).build_http() }
     }
 

@@ -80,7 +80,7 @@ pub struct ServeArgs {
     /// How long data is kept: 0 (for ever) or a duration such as 15d or 12h [default: 0]
     #[arg(long, value_name = "DURATION")]
     pub retention: Option<String>,
-    /// Most memory that stored data may take, such as 512MiB; writes beyond it are told to retry [default: 1GiB]
+    /// Most memory that stored data may take, such as 512MiB; beyond it the oldest data goes [default: 1GiB]
     #[arg(long, value_name = "BYTES")]
     pub memory_limit: Option<String>,
     /// Switch on a feature by Prometheus' name; may be repeated or comma-separated

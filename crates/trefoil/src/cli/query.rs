@@ -51,7 +51,7 @@ pub fn run(args: QueryArgs) -> Result<(), String> {
     let url = args.target(now)?;
     let headers: Vec<(&str, String)> = args.tenant.iter().map(|t| ("x-scope-orgid", t.clone())).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let answer = runtime.block_on(Http::new().get(&url, &headers))?;
+    let answer = runtime.block_on(Http::http1().get(&url, &headers))?;
     if !answer.status.is_success() {
         return Err(format!("the server answered {}: {}", answer.status, answer.text().trim()));
     }

@@ -25,7 +25,7 @@ pub struct Sender {
 
 impl Sender {
     pub fn new(endpoint: &str, protocol: Protocol) -> Sender {
-        let http = if protocol == Protocol::Grpc { Http::h2c() } else { Http::new() };
+        let http = if protocol == Protocol::Grpc { Http::h2c() } else { Http::http1() };
         Sender { http, endpoint: endpoint.trim_end_matches('/').to_owned(), protocol }
     }
 

@@ -160,8 +160,8 @@ async fn open_store(config: &Config) -> Result<Arc<Store>, StartError> {
     };
     options.memory_limit = config.memory_limit;
     options.retention = Retention::all(config.retention);
-    // Without a disk nothing can make room but time: the newest data is worth more than the oldest.
-    options.when_full = if config.data.is_none() { WhenFull::EvictOldest } else { WhenFull::Refuse };
+    // Everything held is in memory so far, on disk or not: a full budget must make room, or nothing new would ever be taken again.
+    options.when_full = WhenFull::EvictOldest;
     // Prometheus' window where its answers are wanted; otherwise any honest time is taken.
     options.out_of_order_window = (config.profile == ProfileArg::Stock).then_some(STOCK_OUT_OF_ORDER_WINDOW);
     options.sync = match config.sync {
