@@ -13,7 +13,7 @@ use query::{Budget, LogSource, QueryError};
 use rustc_hash::FxHashMap;
 use store::Snapshot;
 
-use crate::delete::requests::{Deletion, RECORDS_TENANT};
+use crate::delete::requests::Deletion;
 use crate::delete::source::Undeleted;
 use crate::error::ApiError;
 use crate::push::RateLimit;
@@ -121,16 +121,12 @@ impl Ask {
 /// What Loki calls its only tenant while authentication is off: the one that needs no name here.
 const LOKI_SINGLE_TENANT: &str = "fake";
 
-fn own_name(t: Tenant) -> Result<Tenant, BadTenant> {
-    match t.as_str() {
-        LOKI_SINGLE_TENANT => Ok(Tenant::anonymous()),
-        RECORDS_TENANT => Err(BadTenant(format!("tenant ID '{RECORDS_TENANT}' is the server's own"))),
-        _ => Ok(t),
-    }
+fn own_name(t: Tenant) -> Tenant {
+    if t.as_str() == LOKI_SINGLE_TENANT { Tenant::anonymous() } else { t }
 }
 
 fn readers(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
-    let mut all: Vec<Tenant> = read_tenants(headers)?.into_iter().map(own_name).collect::<Result<_, _>>()?;
+    let mut all: Vec<Tenant> = read_tenants(headers)?.into_iter().map(own_name).collect();
     all.sort();
     all.dedup();
     Ok(all)
@@ -138,7 +134,7 @@ fn readers(headers: &HeaderMap) -> Result<Vec<Tenant>, BadTenant> {
 
 /// The tenant of a push.
 pub fn writer(headers: &HeaderMap) -> Result<Tenant, BadTenant> {
-    write_tenant(headers).and_then(own_name)
+    write_tenant(headers).map(own_name)
 }
 
 /// A bare selector; "" and `{}` select everything.

@@ -207,7 +207,7 @@ fn tenants_are_apart_unless_read_together() {
     s.check(&query, &[], "", &format!("{head}] …"));
     let query = format!("GET /loki/api/v1/label/__tenant_id__/values?{RANGE}");
     s.check(&query, &[("x-scope-orgid", "t1|t2")], "", r#"200 {"status":"success","data":["t1","t2"]}"#);
-    s.check("GET /loki/api/v1/labels", &[("x-scope-orgid", "!loki-deletes")], "", "400 tenant ID '!loki-deletes' is the server's own");
+    s.check("GET /loki/api/v1/labels", &[("x-scope-orgid", "!loki-deletes")], "", "400 tenant ID '!loki-deletes' is reserved");
 }
 
 #[test]
