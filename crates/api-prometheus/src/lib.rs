@@ -1,7 +1,7 @@
 //! The Prometheus face: the HTTP API of port 9090 over the shared backend. `router` is the way in.
 
 mod ast;
-mod bounds;
+mod buckets;
 mod call;
 mod engine;
 mod error;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::Histogram;
 use promql::{Sample, SampleValue, Series, Value};
 
-use crate::bounds;
+use crate::buckets;
 use crate::json::{push_key, push_labels, push_list, push_str};
 use crate::limits::CHUNK_BYTES;
 use crate::number::{push_int, push_plain, push_time, push_value};
@@ -180,7 +180,7 @@ fn push_histogram(out: &mut Vec<u8>, h: &Histogram) {
     push_value(out, h.sum);
     out.push(b'"');
     let mut any = false;
-    bounds::each_bucket(h, |b| {
+    buckets::each_bucket(h, |b| {
         out.extend_from_slice(if any { b"," } else { b",\"buckets\":[" });
         any = true;
         out.push(b'[');

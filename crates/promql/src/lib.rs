@@ -25,6 +25,7 @@ pub use ast::{Expr, ValueType};
 pub use eval::{Options, instant, range};
 pub use features::Features;
 pub use functions::{Function, function, functions};
+pub use hist::bounds;
 pub use parse::{parse, parse_selector};
 pub use print::pretty;
 pub use span::{ParseError, Span};

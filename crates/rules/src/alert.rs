@@ -6,7 +6,7 @@ use model::{Labels, LabelsBuilder, METRIC_NAME};
 
 use crate::limits::RESOLVED_RETENTION_MS;
 use crate::rule::Rule;
-use crate::template::{self, Ask, Val};
+use crate::template::{self, Ask};
 
 pub const ALERTS: &str = "ALERTS";
 pub const FOR_STATE: &str = "ALERTS_FOR_STATE";
@@ -172,7 +172,7 @@ fn found(
         let scope = template::Scope {
             name: &rule.name,
             labels: &sample.labels,
-            value: Val::of(&sample.value),
+            value: template::value(&sample.value),
             external_labels: around.external_labels,
             external_url: around.external_url,
             now_ms: ts,

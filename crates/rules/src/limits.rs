@@ -2,12 +2,6 @@
 
 /// Bytes of a rule file; above it the file is refused.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
-/// Blocks, parentheses and calls inside one another in a template; above it the template is refused.
-pub const MAX_DEPTH: usize = 100;
-/// Nodes and functions that one expansion may run; above it the expansion fails.
-pub const MAX_TEMPLATE_STEPS: usize = 100_000;
-/// Bytes that one expansion may write; above it the expansion fails.
-pub const MAX_TEMPLATE_OUTPUT: usize = 1 << 20;
 /// Milliseconds for which a resolved alert is kept and sent again.
 pub const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
 /// Alerts that wait for one Alertmanager; above it the oldest are dropped.

@@ -2,7 +2,7 @@
 
 use model::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint};
 
-use crate::bounds;
+use crate::buckets;
 use crate::limits::MAX_BUCKETS;
 use crate::number::value_text;
 use crate::wire::{BadWire, Fields, Value, room, zigzag};
@@ -229,7 +229,7 @@ fn reduce(mut h: Histogram) -> Histogram {
 fn merge(spans: &[BucketSpan], counts: &[f64], by: i32) -> (Vec<BucketSpan>, Vec<f64>) {
     let (mut new_spans, mut new_counts): (Vec<BucketSpan>, Vec<f64>) = (vec![], vec![]);
     let mut last: Option<i32> = None;
-    bounds::walk(spans, counts, |index, count| {
+    buckets::walk(spans, counts, |index, count| {
         let target = (index.saturating_sub(1) >> by.clamp(0, 31)) + 1;
         match (last, new_spans.last_mut(), new_counts.last_mut()) {
             (Some(l), _, Some(sum)) if target <= l => {

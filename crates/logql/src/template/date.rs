@@ -2,16 +2,24 @@
 
 use std::fmt::Write;
 
-use super::builtins::Entry;
-use super::value::{Args, Time, Val};
+use gotemplate::Entry;
+
 use super::zone::{self, Zone};
+use super::{Args, Lines, Val};
 
 const SECOND: i128 = 1_000_000_000;
 const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-pub static FUNCTIONS: [Entry; 8] = [
+/// Unix nanoseconds (wide: layouts without a year start in year 0) and the zone to show them in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Time {
+    pub ns: i128,
+    pub zone: Zone,
+}
+
+pub const FUNCTIONS: &[Entry<Lines>] = &[
     Entry("now", 0, 0, |c, _| Ok(utc(i128::from(c.now)))),
     Entry("date", 2, 2, |_, a| match &a.values[1] {
         Val::Int(s) => Ok(Val::str(format(&Time { ns: i128::from(*s) * SECOND, zone: Zone::Utc }, a.text(0)?))),

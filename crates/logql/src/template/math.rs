@@ -1,9 +1,42 @@
 //! Functions on numbers. Texts that look like numbers count as such.
 
-use super::builtins::{Entry, MANY};
-use super::value::{Args, Val};
+use gotemplate::{Entry, MANY};
 
-pub static FUNCTIONS: [Entry; 19] = [
+use super::{Args, Lines, Val};
+use crate::units::parse_float;
+
+/// Anything is turned into a number, what is none becomes 0.
+trait Lenient {
+    fn to_int(&self, i: usize) -> i64;
+    fn to_float(&self, i: usize) -> f64;
+}
+
+impl Lenient for Args<'_, '_> {
+    fn to_int(&self, i: usize) -> i64 {
+        match self.at(i) {
+            Val::Int(v) => *v,
+            Val::Float(f) => *f as i64,
+            Val::Bool(b) => i64::from(*b),
+            Val::Str(s) => {
+                let s = s.trim();
+                s.parse::<i64>().or_else(|_| parse_float(s).map(|f| f as i64)).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    fn to_float(&self, i: usize) -> f64 {
+        match self.at(i) {
+            Val::Int(v) => *v as f64,
+            Val::Float(f) => *f,
+            Val::Bool(b) => f64::from(u8::from(*b)),
+            Val::Str(s) => parse_float(s.trim()).unwrap_or(0.0),
+            _ => 0.0,
+        }
+    }
+}
+
+pub const FUNCTIONS: &[Entry<Lines>] = &[
     Entry("int", 1, 1, |_, a| Ok(Val::Int(a.to_int(0)))),
     Entry("int64", 1, 1, |_, a| Ok(Val::Int(a.to_int(0)))),
     Entry("float64", 1, 1, |_, a| Ok(Val::Float(a.to_float(0)))),

@@ -4,10 +4,9 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::builtins::{Entry, MANY};
-use super::escape;
-use super::value::{Args, Val};
-use crate::limits::MAX_TEMPLATE_OUTPUT;
+use gotemplate::{Entry, MANY, MAX_OUTPUT, query_escape};
+
+use super::{Args, Lines, Val, escape};
 use crate::units::{parse_bytes, parse_go_duration};
 
 /// Encodes with padding, decodes with or without.
@@ -16,7 +15,7 @@ const BASE64: GeneralPurpose =
 
 type Result<T> = std::result::Result<T, String>;
 
-pub static FUNCTIONS: [Entry; 45] = [
+pub const FUNCTIONS: &[Entry<Lines>] = &[
     Entry("ToLower", 1, 1, |_, a| Ok(Val::str(a.text(0)?.to_lowercase()))),
     Entry("ToUpper", 1, 1, |_, a| Ok(Val::str(a.text(0)?.to_uppercase()))),
     Entry("lower", 1, 1, |_, a| Ok(Val::str(a.text(0)?.to_lowercase()))),
@@ -35,16 +34,16 @@ pub static FUNCTIONS: [Entry; 45] = [
     Entry("trimPrefix", 2, 2, |_, a| Ok(Val::str(strip_prefix(a.text(1)?, a.text(0)?)))),
     Entry("trimSuffix", 2, 2, |_, a| Ok(Val::str(strip_suffix(a.text(1)?, a.text(0)?)))),
     Entry("regexReplaceAll", 3, 3, |c, a| {
-        let regex = c.template.regex(a.text(0)?)?;
+        let regex = c.regexes.get(a.text(0)?)?;
         Ok(Val::str(regex.replace_all(a.text(1)?, a.text(2)?)))
     }),
     Entry("regexReplaceAllLiteral", 3, 3, |c, a| {
-        let regex = c.template.regex(a.text(0)?)?;
+        let regex = c.regexes.get(a.text(0)?)?;
         Ok(Val::str(regex.replace_all(a.text(1)?, regex::NoExpand(a.text(2)?))))
     }),
-    Entry("count", 2, 2, |c, a| Ok(Val::Int(c.template.regex(a.text(0)?)?.find_iter(a.text(1)?).count() as i64))),
+    Entry("count", 2, 2, |c, a| Ok(Val::Int(c.regexes.get(a.text(0)?)?.find_iter(a.text(1)?).count() as i64))),
     Entry("urldecode", 1, 1, |_, a| escape::query_unescape(a.text(0)?).map(Val::str)),
-    Entry("urlencode", 1, 1, |_, a| Ok(Val::str(escape::query_escape(a.text(0)?)))),
+    Entry("urlencode", 1, 1, |_, a| Ok(Val::str(query_escape(a.text(0)?)))),
     Entry("bytes", 1, 1, |_, a| parse_bytes(a.text(0)?).map(|b| Val::Float(b as f64))),
     Entry("duration", 1, 1, |_, a| parse_go_duration(a.text(0)?).map(|ns| Val::Float(ns as f64 / 1e9))),
     Entry("duration_seconds", 1, 1, |_, a| parse_go_duration(a.text(0)?).map(|ns| Val::Float(ns as f64 / 1e9))),
@@ -96,7 +95,7 @@ pub static FUNCTIONS: [Entry; 45] = [
         Val::List(l) => Ok(Val::str(l.iter().map(Val::text).collect::<Vec<_>>().join(a.text(0)?))),
         v => Ok(Val::str(v.text())),
     }),
-    Entry("splitList", 2, 2, |_, a| Ok(Val::List(a.text(1)?.split(a.text(0)?).map(Val::str).collect()))),
+    Entry("splitList", 2, 2, |_, a| Ok(Val::list(a.text(1)?.split(a.text(0)?).map(Val::str).collect()))),
     Entry("empty", 1, 1, |_, a| Ok(Val::Bool(!a.values[0].truth()))),
     Entry("ternary", 3, 3, |_, a| Ok(a.values[if a.values[2].truth() { 0 } else { 1 }].clone())),
 ];
@@ -130,15 +129,15 @@ fn title(s: &str) -> String {
 
 fn replace<'d>(s: &str, old: &str, new: &str, n: i64) -> Result<Val<'d>> {
     let count = usize::try_from(n).unwrap_or(usize::MAX);
-    if s.len().saturating_mul(new.len().max(1)) > MAX_TEMPLATE_OUTPUT.saturating_mul(16) {
+    if s.len().saturating_mul(new.len().max(1)) > MAX_OUTPUT.saturating_mul(16) {
         return Err("result is too long".into());
     }
     Ok(Val::str(s.replacen(old, new, count)))
 }
 
 fn repeated(s: &str, n: usize) -> Result<String> {
-    if s.len().saturating_mul(n) > MAX_TEMPLATE_OUTPUT {
-        return Err(format!("result is longer than {MAX_TEMPLATE_OUTPUT} bytes"));
+    if s.len().saturating_mul(n) > MAX_OUTPUT {
+        return Err(format!("result is longer than {MAX_OUTPUT} bytes"));
     }
     Ok(s.repeat(n))
 }
@@ -150,8 +149,8 @@ fn cut<'d>(s: &str, start: i64, end: i64) -> Val<'d> {
 
 fn align<'d>(a: &Args<'_, 'd>, left: bool) -> Result<Val<'d>> {
     let (width, s) = (usize::try_from(a.int(0)?).unwrap_or(0), a.text(1)?);
-    if width > MAX_TEMPLATE_OUTPUT {
-        return Err(format!("result is longer than {MAX_TEMPLATE_OUTPUT} bytes"));
+    if width > MAX_OUTPUT {
+        return Err(format!("result is longer than {MAX_OUTPUT} bytes"));
     }
     let len = s.chars().count();
     Ok(Val::str(match (left, len.checked_sub(width)) {
@@ -165,8 +164,8 @@ fn align<'d>(a: &Args<'_, 'd>, left: bool) -> Result<Val<'d>> {
 fn indent<'d>(a: &Args<'_, 'd>) -> Result<Val<'d>> {
     let pad = repeated(" ", usize::try_from(a.int(0)?).map_err(|_| "strings: negative Repeat count")?)?;
     let s = a.text(1)?;
-    if pad.len().saturating_mul(s.matches('\n').count() + 1) > MAX_TEMPLATE_OUTPUT {
-        return Err(format!("result is longer than {MAX_TEMPLATE_OUTPUT} bytes"));
+    if pad.len().saturating_mul(s.matches('\n').count() + 1) > MAX_OUTPUT {
+        return Err(format!("result is longer than {MAX_OUTPUT} bytes"));
     }
     Ok(Val::str(format!("{pad}{}", s.replace('\n', &format!("\n{pad}")))))
 }
@@ -177,7 +176,7 @@ fn from_json<'d>(v: serde_json::Value) -> Val<'d> {
         serde_json::Value::Bool(b) => Val::Bool(b),
         serde_json::Value::Number(n) => Val::Float(n.as_f64().unwrap_or(f64::NAN)),
         serde_json::Value::String(s) => Val::str(s),
-        serde_json::Value::Array(l) => Val::List(l.into_iter().map(from_json).collect()),
-        serde_json::Value::Object(m) => Val::Map(m.into_iter().map(|(k, v)| (k, from_json(v))).collect()),
+        serde_json::Value::Array(l) => Val::list(l.into_iter().map(from_json).collect()),
+        serde_json::Value::Object(m) => Val::map(m.into_iter().map(|(k, v)| (k, from_json(v))).collect()),
     }
 }

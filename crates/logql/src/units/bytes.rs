@@ -1,6 +1,6 @@
 //! Byte sizes as people write them: `1.5KB`, `2 MiB`, `2,048`.
 
-use super::float::parse_float;
+use super::parse_float;
 
 const KI: u64 = 1 << 10;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::quote::go_quote;
+use super::go_quote;
 
 /// Prometheus' units, largest first, in nanoseconds.
 const UNITS: [(&str, u64); 7] = [

@@ -1,11 +1,14 @@
-//! Bucket bounds of native histograms.
+//! Bucket bounds of native histograms, to the last bit those of Prometheus.
 
 use model::CUSTOM_BUCKETS_SCHEMA;
 
-/// The upper bound of an exponential bucket. The last finite bucket ends at the largest finite number.
+/// The upper bound of the positive exponential bucket `index`, 2^(index * 2^-schema); its lower bound is that of `index - 1`.
+///
+/// The last finite bucket ends at the largest finite number. Any numbers will do: schemas above 8 count as 8, and what a float cannot
+/// hold is 0 or +Inf.
 pub fn exponential(index: i32, schema: i32) -> f64 {
     if schema < 0 {
-        let exponent = i64::from(index) << (-schema).min(16);
+        let exponent = i64::from(index) << schema.unsigned_abs().min(16);
         return if exponent == 1024 { f64::MAX } else { ldexp(1.0, exponent) };
     }
     let schema = schema.min(8);
@@ -14,7 +17,9 @@ pub fn exponential(index: i32, schema: i32) -> f64 {
     if fraction == 0.5 && exponent == 1025 { f64::MAX } else { ldexp(fraction, exponent) }
 }
 
-/// The upper bound of any bucket. Custom buckets end with +Inf; what lies outside their list is treated as the nearest end.
+/// The upper bound of any positive bucket; `custom` are the histogram's custom bounds, read where the schema says so.
+///
+/// Custom buckets end with +Inf; what lies outside their list is treated as the nearest end.
 pub fn upper(index: i32, schema: i32, custom: &[f64]) -> f64 {
     if schema != CUSTOM_BUCKETS_SCHEMA {
         return exponential(index, schema);
@@ -110,6 +115,9 @@ mod tests {
         assert_eq!(exponential(1024, 0), f64::MAX);
         assert_eq!(exponential(1025, 0), f64::INFINITY);
         assert_eq!(exponential(-1074, 0), 5e-324);
+        assert_eq!(exponential(1, 8), 1.0027112750502025);
+        assert_eq!(exponential(i32::MAX, 8), f64::INFINITY);
+        assert_eq!((exponential(1, -4), exponential(i32::MIN, -4), exponential(1, i32::MIN)), (65536.0, 0.0, f64::INFINITY));
         assert_eq!(upper(1, CUSTOM_BUCKETS_SCHEMA, &[1.0]), f64::INFINITY);
         assert_eq!(upper(-1, CUSTOM_BUCKETS_SCHEMA, &[1.0]), f64::NEG_INFINITY);
     }

@@ -1,6 +1,6 @@
 //! Arithmetic on native histograms: buckets and their bounds, scaling, comparison, text.
 
-mod bounds;
+pub mod bounds;
 mod classic;
 mod compact;
 mod merge;

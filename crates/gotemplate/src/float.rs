@@ -1,6 +1,6 @@
 //! Floats as Go's `strconv` reads and writes them.
 
-use super::quote::go_quote;
+use crate::quote::go_quote;
 
 /// Go's `strconv.ParseFloat`, with its error text.
 pub fn parse_float(text: &str) -> Result<f64, String> {

@@ -2,60 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::builtins;
-use super::lex::{Item, Lexed, lex};
-use super::value::Literal;
+use crate::builtins::Func;
+use crate::lex::{Item, Lexed, lex};
 use crate::limits::MAX_DEPTH;
-
-#[derive(Debug)]
-pub enum Node {
-    Text(String),
-    Action(Pipe),
-    If { pipe: Pipe, then: Vec<Node>, other: Vec<Node> },
-    With { pipe: Pipe, then: Vec<Node>, other: Vec<Node> },
-    Range { pipe: Pipe, body: Vec<Node>, other: Vec<Node> },
-    Template { name: String, pipe: Option<Pipe>, at: usize },
-    Break,
-    Continue,
-}
-
-#[derive(Debug)]
-pub struct Pipe {
-    /// variables that take the value
-    pub vars: Vec<String>,
-    /// `=` rather than `:=`
-    pub assigns: bool,
-    pub commands: Vec<Command>,
-    /// span of the source, for error texts
-    pub at: usize,
-    pub end: usize,
-}
-
-#[derive(Debug)]
-pub struct Command {
-    pub args: Vec<Arg>,
-    pub at: usize,
-    pub end: usize,
-}
-
-#[derive(Debug)]
-pub enum Arg {
-    Dot,
-    Nil,
-    Literal(Literal),
-    Field(Vec<String>),
-    /// with its `$`
-    Variable(String),
-    Func(builtins::Func),
-    Pipe(Box<Pipe>),
-    /// fields of any other operand
-    Chain(Box<Arg>, Vec<String>),
-}
-
-pub type Defines = HashMap<String, Vec<Node>>;
+use crate::tree::{Arg, Command, Defines, Node, Pipe};
+use crate::{Host, Literal};
 
 /// The main template and those that it defines. Errors read `template: name:1: …`.
-pub fn parse(name: &str, source: &str) -> Result<(Vec<Node>, Defines), String> {
+pub fn parse<H: Host>(name: &str, source: &str) -> Result<(Vec<Node<H>>, Defines<H>), String> {
     let place = |(at, message): (usize, String)| {
         let line = source[..at.min(source.len())].matches('\n').count() + 1;
         format!("template: {name}:{line}: {message}")
@@ -70,6 +24,9 @@ pub fn parse(name: &str, source: &str) -> Result<(Vec<Node>, Defines), String> {
     }
 }
 
+/// Pipeline, body, else part.
+type Block<H> = (Pipe<H>, Vec<Node<H>>, Vec<Node<H>>);
+
 type Fallible<T> = Result<T, (usize, String)>;
 
 #[derive(PartialEq)]
@@ -79,17 +36,17 @@ enum Stop {
     Else,
 }
 
-struct Parser {
+struct Parser<H: Host> {
     items: Vec<Lexed>,
     at: usize,
     end: usize,
     vars: Vec<String>,
-    defines: Defines,
+    defines: Defines<H>,
     depth: usize,
     ranges: usize,
 }
 
-impl Parser {
+impl<H: Host> Parser<H> {
     fn offset(&self) -> usize {
         self.items.get(self.at.min(self.items.len().saturating_sub(1))).map_or(0, |i| i.at)
     }
@@ -135,7 +92,7 @@ impl Parser {
     }
 
     /// Nodes up to the end of the enclosing block.
-    fn list(&mut self) -> Fallible<(Vec<Node>, Stop)> {
+    fn list(&mut self) -> Fallible<(Vec<Node<H>>, Stop)> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self.fail("template nests too deep");
@@ -175,7 +132,7 @@ impl Parser {
         }
     }
 
-    fn action(&mut self) -> Fallible<Option<Node>> {
+    fn action(&mut self) -> Fallible<Option<Node<H>>> {
         let Some(Item::Word(word)) = self.peek().cloned() else { return self.plain_action() };
         let scope = self.vars.len();
         let node = match word.as_str() {
@@ -206,14 +163,14 @@ impl Parser {
         Ok(Some(node))
     }
 
-    fn plain_action(&mut self) -> Fallible<Option<Node>> {
+    fn plain_action(&mut self) -> Fallible<Option<Node<H>>> {
         let pipe = self.pipe("command")?;
         self.close("command")?;
         Ok(Some(Node::Action(pipe)))
     }
 
     /// The pipeline, body and else part of if, with and range.
-    fn block(&mut self, word: &str) -> Fallible<(Pipe, Vec<Node>, Vec<Node>)> {
+    fn block(&mut self, word: &str) -> Fallible<Block<H>> {
         self.at += 1;
         let pipe = self.pipe(word)?;
         self.close(word)?;
@@ -228,7 +185,7 @@ impl Parser {
         Ok((pipe, then, other))
     }
 
-    fn else_part(&mut self, word: &str) -> Fallible<Vec<Node>> {
+    fn else_part(&mut self, word: &str) -> Fallible<Vec<Node<H>>> {
         self.skip_space();
         let chained = matches!(self.peek(), Some(Item::Word(w)) if w == word && word != "range");
         if chained {
@@ -251,7 +208,7 @@ impl Parser {
     }
 
     /// template, define and block.
-    fn named(&mut self, word: &str) -> Fallible<Option<Node>> {
+    fn named(&mut self, word: &str) -> Fallible<Option<Node<H>>> {
         let at = self.offset();
         self.at += 1;
         self.skip_space();
@@ -281,7 +238,7 @@ impl Parser {
         Ok(Some(Node::Template { name, pipe, at }))
     }
 
-    fn pipe(&mut self, context: &str) -> Fallible<Pipe> {
+    fn pipe(&mut self, context: &str) -> Fallible<Pipe<H>> {
         self.skip_space();
         let at = self.offset();
         let (mut vars, mut assigns) = (vec![], false);
@@ -327,7 +284,7 @@ impl Parser {
         Ok(Pipe { vars, assigns, commands, at, end })
     }
 
-    fn command(&mut self, context: &str) -> Fallible<Command> {
+    fn command(&mut self, context: &str) -> Fallible<Command<H>> {
         self.skip_space();
         let at = self.offset();
         let mut args = vec![];
@@ -351,7 +308,7 @@ impl Parser {
         }
     }
 
-    fn operand(&mut self, context: &str) -> Fallible<Arg> {
+    fn operand(&mut self, context: &str) -> Fallible<Arg<H>> {
         let item = self.peek().cloned();
         self.at += 1;
         let mut arg = match item {
@@ -366,7 +323,7 @@ impl Parser {
                 Arg::Variable(name)
             }
             Some(Item::Word(w)) if w == "nil" => Arg::Nil,
-            Some(Item::Word(w)) => match builtins::find(&w) {
+            Some(Item::Word(w)) => match Func::find(&w) {
                 Some(f) => Arg::Func(f),
                 None => {
                     self.at -= 1;

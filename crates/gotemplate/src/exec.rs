@@ -1,22 +1,19 @@
-//! Running a template over one line.
+//! Running a template.
 
-use std::borrow::Cow;
+use std::rc::Rc;
 
-use super::builtins::{self, Func};
-use super::parse::{Arg, Command, Node, Pipe};
-use super::value::{Args, Val};
-use super::{Data, Template, date};
-use crate::limits::{MAX_DEPTH, MAX_TEMPLATE_OUTPUT, MAX_TEMPLATE_STEPS};
+use crate::limits::{MAX_DEPTH, MAX_OUTPUT, MAX_STEPS};
+use crate::tree::{Arg, Command, Node, Pipe};
+use crate::{Args, Func, Host, Template, Val};
 
-pub struct Exec<'d, 'o> {
-    template: &'d Template,
-    data: &'d dyn Data,
-    now: i64,
-    out: &'o mut String,
+pub struct Exec<'t, 'd, H: Host> {
+    template: &'t Template<H>,
+    context: &'t H::Context<'d>,
+    out: &'t mut String,
     start: usize,
     steps: usize,
     depth: usize,
-    vars: Vec<(&'d str, Val<'d>)>,
+    vars: Vec<(&'t str, Val<'d, H>)>,
 }
 
 /// How a list of nodes ended.
@@ -27,28 +24,28 @@ enum Flow {
     Continue,
 }
 
-impl<'d, 'o> Exec<'d, 'o> {
-    pub fn new(template: &'d Template, data: &'d dyn Data, now: i64, out: &'o mut String) -> Self {
+impl<'t, 'd, H: Host> Exec<'t, 'd, H> {
+    pub fn new(template: &'t Template<H>, context: &'t H::Context<'d>, out: &'t mut String) -> Self {
         let start = out.len();
-        Exec { template, data, now, out, start, steps: 0, depth: 0, vars: vec![("$", Val::Labels)] }
+        Exec { template, context, out, start, steps: 0, depth: 0, vars: vec![("$", Val::Root)] }
     }
 
     pub fn run(mut self) -> Result<(), String> {
-        self.nodes(&self.template.root, &Val::Labels).map(|_| ())
+        self.nodes(&self.template.root, &Val::Root).map(|_| ())
     }
 
     fn step(&mut self) -> Result<(), String> {
         self.steps += 1;
-        if self.steps > MAX_TEMPLATE_STEPS {
-            return Err(format!("template takes more than {MAX_TEMPLATE_STEPS} steps"));
+        if self.steps > MAX_STEPS {
+            return Err(format!("template takes more than {MAX_STEPS} steps"));
         }
-        if self.out.len() - self.start > MAX_TEMPLATE_OUTPUT {
-            return Err(format!("template writes more than {MAX_TEMPLATE_OUTPUT} bytes"));
+        if self.out.len() - self.start > MAX_OUTPUT {
+            return Err(format!("template writes more than {MAX_OUTPUT} bytes"));
         }
         Ok(())
     }
 
-    fn nodes(&mut self, nodes: &'d [Node], dot: &Val<'d>) -> Result<Flow, String> {
+    fn nodes(&mut self, nodes: &'t [Node<H>], dot: &Val<'d, H>) -> Result<Flow, String> {
         for node in nodes {
             self.step()?;
             let scope = self.vars.len();
@@ -70,10 +67,7 @@ impl<'d, 'o> Exec<'d, 'o> {
                     let v = self.pipe(pipe, dot)?;
                     if v.truth() { self.nodes(then, &v)? } else { self.nodes(other, dot)? }
                 }
-                Node::Range { pipe, body, other } => {
-                    self.range(pipe, body, other, dot)?;
-                    Flow::Next
-                }
+                Node::Range { pipe, body, other } => self.range(pipe, body, other, dot)?,
                 Node::Template { name, pipe, at } => {
                     self.call_template(name, pipe.as_ref(), *at, dot)?;
                     Flow::Next
@@ -89,44 +83,45 @@ impl<'d, 'o> Exec<'d, 'o> {
         Ok(Flow::Next)
     }
 
-    fn action(&mut self, pipe: &'d Pipe, dot: &Val<'d>) -> Result<(), String> {
+    fn action(&mut self, pipe: &'t Pipe<H>, dot: &Val<'d, H>) -> Result<(), String> {
         // `{{ .label }}` needs no value in between.
-        if let ([Command { args, .. }], Val::Labels, []) = (&pipe.commands[..], dot, &pipe.vars[..])
+        if let ([Command { args, .. }], Val::Root, []) = (&pipe.commands[..], dot, &pipe.vars[..])
             && let [Arg::Field(path)] = &args[..]
             && let [name] = &path[..]
         {
-            self.out.push_str(self.data.label(name).unwrap_or(""));
+            self.show(&H::field(self.context, name));
             return Ok(());
         }
         let v = self.pipe(pipe, dot)?;
         if pipe.vars.is_empty() {
-            match &v {
-                Val::Nil => self.out.push_str("<no value>"),
-                Val::Labels => self.labels_map().print(self.out),
-                v => v.print(self.out),
-            }
+            self.show(&v);
         }
         Ok(())
     }
 
-    fn labels_map(&self) -> Val<'d> {
-        Val::Map(self.data.labels().into_iter().map(|(k, v)| (k.to_owned(), Val::Str(Cow::Borrowed(v)))).collect())
+    fn show(&mut self, v: &Val<'d, H>) {
+        match v {
+            Val::Nil => self.out.push_str("<no value>"),
+            Val::Root => H::root(self.context).print(self.out),
+            v => v.print(self.out),
+        }
     }
 
-    fn range(&mut self, pipe: &'d Pipe, body: &'d [Node], other: &'d [Node], dot: &Val<'d>) -> Result<(), String> {
+    fn range(&mut self, pipe: &'t Pipe<H>, body: &'t [Node<H>], other: &'t [Node<H>], dot: &Val<'d, H>) -> Result<Flow, String> {
         let over = match self.commands(pipe, dot)? {
-            Val::Labels => self.labels_map(),
+            Val::Root => H::root(self.context),
             v => v,
         };
-        let items: Vec<(Val<'d>, Val<'d>)> = match over {
+        let items: Vec<(Val<'d, H>, Val<'d, H>)> = match over {
             Val::Nil => vec![],
-            Val::List(l) => l.into_iter().enumerate().map(|(i, v)| (Val::Int(i as i64), v)).collect(),
-            Val::Map(m) => m.into_iter().map(|(k, v)| (Val::str(k), v)).collect(),
-            Val::Int(n) => (0..n.clamp(0, MAX_TEMPLATE_STEPS as i64)).map(|i| (Val::Int(i), Val::Int(i))).collect(),
-            v => return Err(self.at_pipe(pipe, &format!("range can'd iterate over {}", v.text()))),
+            Val::List(l) => Rc::unwrap_or_clone(l).into_iter().enumerate().map(|(i, v)| (Val::Int(i as i64), v)).collect(),
+            Val::Map(m) => Rc::unwrap_or_clone(m).into_iter().map(|(k, v)| (Val::str(k), v)).collect(),
+            Val::Int(n) => (0..n.clamp(0, MAX_STEPS as i64)).map(|i| (Val::Int(i), Val::Int(i))).collect(),
+            v => return Err(self.at_pipe(pipe, &format!("range can't iterate over {}", v.text()))),
         };
         if items.is_empty() {
-            return self.nodes(other, dot).map(|_| ());
+            // A break there ends this range, a continue goes on with the range around it: so does Go.
+            return Ok(if self.nodes(other, dot)? == Flow::Continue { Flow::Continue } else { Flow::Next });
         }
         for (key, value) in items {
             self.step()?;
@@ -145,10 +140,10 @@ impl<'d, 'o> Exec<'d, 'o> {
                 break;
             }
         }
-        Ok(())
+        Ok(Flow::Next)
     }
 
-    fn call_template(&mut self, name: &str, pipe: Option<&'d Pipe>, at: usize, dot: &Val<'d>) -> Result<(), String> {
+    fn call_template(&mut self, name: &str, pipe: Option<&'t Pipe<H>>, at: usize, dot: &Val<'d, H>) -> Result<(), String> {
         let dot = match pipe {
             Some(p) => self.pipe(p, dot)?,
             None => Val::Nil,
@@ -158,7 +153,7 @@ impl<'d, 'o> Exec<'d, 'o> {
         };
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.at(at, name, "exceeded maximum template depth"));
+            return Err(self.at(at, &format!("{{{{template {name:?}}}}}"), "exceeded maximum template depth"));
         }
         let vars = std::mem::replace(&mut self.vars, vec![("$", dot.clone())]);
         self.nodes(nodes, &dot)?;
@@ -167,7 +162,7 @@ impl<'d, 'o> Exec<'d, 'o> {
         Ok(())
     }
 
-    fn bind(&mut self, name: &'d str, value: Val<'d>, assigns: bool) {
+    fn bind(&mut self, name: &'t str, value: Val<'d, H>, assigns: bool) {
         if assigns {
             if let Some(v) = self.vars.iter_mut().rev().find(|v| v.0 == name) {
                 v.1 = value;
@@ -178,7 +173,7 @@ impl<'d, 'o> Exec<'d, 'o> {
     }
 
     /// Evaluates a pipeline and gives its value to its variables.
-    fn pipe(&mut self, pipe: &'d Pipe, dot: &Val<'d>) -> Result<Val<'d>, String> {
+    fn pipe(&mut self, pipe: &'t Pipe<H>, dot: &Val<'d, H>) -> Result<Val<'d, H>, String> {
         let value = self.commands(pipe, dot)?;
         for v in &pipe.vars {
             self.bind(v, value.clone(), pipe.assigns);
@@ -186,7 +181,7 @@ impl<'d, 'o> Exec<'d, 'o> {
         Ok(value)
     }
 
-    fn commands(&mut self, pipe: &'d Pipe, dot: &Val<'d>) -> Result<Val<'d>, String> {
+    fn commands(&mut self, pipe: &'t Pipe<H>, dot: &Val<'d, H>) -> Result<Val<'d, H>, String> {
         let mut value = None;
         for command in &pipe.commands {
             self.step()?;
@@ -195,32 +190,27 @@ impl<'d, 'o> Exec<'d, 'o> {
         Ok(value.unwrap_or(Val::Nil))
     }
 
-    fn command(&mut self, c: &'d Command, dot: &Val<'d>, piped: Option<Val<'d>>) -> Result<Val<'d>, String> {
+    fn command(&mut self, c: &'t Command<H>, dot: &Val<'d, H>, piped: Option<Val<'d, H>>) -> Result<Val<'d, H>, String> {
         let (first, rest) = c.args.split_first().ok_or("empty command")?;
         if let Arg::Func(f) = first {
             return self.call(*f, rest, c, dot, piped);
         }
-        let method = match first {
-            Arg::Field(path) | Arg::Chain(_, path) => path.last(),
-            _ => None,
-        };
-        if !rest.is_empty() || piped.is_some() {
-            // Only methods of times take arguments.
+        if rest.is_empty() && piped.is_none() {
+            return self.arg(first, dot, c);
+        }
+        // Only methods of times take arguments.
+        if let Arg::Chain(inner, path) = first
+            && let [method] = &path[..]
+            && let Val::Time(t) = self.arg(inner, dot, c)?
+        {
             let mut args = rest.iter().map(|a| self.arg(a, dot, c)).collect::<Result<Vec<_>, _>>()?;
             args.extend(piped);
-            let owner = match first {
-                Arg::Chain(inner, path) if path.len() == 1 => self.arg(inner, dot, c)?,
-                _ => Val::Nil,
-            };
-            if let (Val::Time(t), Some(method)) = (&owner, method) {
-                return date::method(t, method, &args).map_err(|e| self.at_command(c, &e));
-            }
-            return Err(self.at_command(c, &format!("can'd give argument to non-function {}", self.source(c.at, c.end))));
+            return H::time_method(&t, method, &args).map_err(|e| self.at_command(c, &e));
         }
-        self.arg(first, dot, c)
+        Err(self.at_command(c, &format!("can't give argument to non-function {}", self.source(c.at, c.end))))
     }
 
-    fn arg(&mut self, arg: &'d Arg, dot: &Val<'d>, c: &Command) -> Result<Val<'d>, String> {
+    fn arg(&mut self, arg: &'t Arg<H>, dot: &Val<'d, H>, c: &Command<H>) -> Result<Val<'d, H>, String> {
         self.step()?;
         Ok(match arg {
             Arg::Dot => dot.clone(),
@@ -237,37 +227,44 @@ impl<'d, 'o> Exec<'d, 'o> {
         })
     }
 
-    fn variable(&self, name: &str) -> Val<'d> {
+    fn variable(&self, name: &str) -> Val<'d, H> {
         self.vars.iter().rev().find(|v| v.0 == name).map_or(Val::Nil, |v| v.1.clone())
     }
 
-    fn fields(&self, mut value: Val<'d>, path: &[String], c: &Command) -> Result<Val<'d>, String> {
+    fn fields(&self, mut value: Val<'d, H>, path: &[String], c: &Command<H>) -> Result<Val<'d, H>, String> {
         for name in path {
             value = match value {
-                Val::Labels => Val::Str(Cow::Borrowed(self.data.label(name).unwrap_or(""))),
-                Val::Map(mut m) => m.remove(name).unwrap_or(Val::Nil),
-                Val::Time(t) => date::method(&t, name, &[]).map_err(|e| self.at_command(c, &e))?,
+                Val::Root => H::field(self.context, name),
+                Val::Map(m) => m.get(name).cloned().unwrap_or_else(H::missing),
+                Val::Time(t) => H::time_method(&t, name, &[]).map_err(|e| self.at_command(c, &e))?,
                 Val::Nil => return Err(self.at_command(c, &format!("nil data; no entry for key {name:?}"))),
-                v => return Err(self.at_command(c, &format!("can'd evaluate field {name} in type {}", v.kind()))),
+                v => return Err(self.at_command(c, &format!("can't evaluate field {name} in type {}", v.kind()))),
             };
         }
         Ok(value)
     }
 
-    fn call(&mut self, f: Func, rest: &'d [Arg], c: &Command, dot: &Val<'d>, piped: Option<Val<'d>>) -> Result<Val<'d>, String> {
-        let mut args: Vec<Val<'d>> = vec![];
+    fn call(
+        &mut self,
+        f: Func<H>,
+        rest: &'t [Arg<H>],
+        c: &Command<H>,
+        dot: &Val<'d, H>,
+        piped: Option<Val<'d, H>>,
+    ) -> Result<Val<'d, H>, String> {
+        let mut args: Vec<Val<'d, H>> = vec![];
         for arg in rest {
             let v = self.arg(arg, dot, c)?;
             // `and` and `or` stop at the first value that decides.
-            if builtins::decides(f, &v) {
+            if f.decided_by(&v) {
                 return Ok(v);
             }
             args.push(v);
         }
         args.extend(piped);
         for a in &mut args {
-            if matches!(a, Val::Labels) {
-                *a = self.labels_map();
+            if matches!(a, Val::Root) {
+                *a = H::root(self.context);
             }
         }
         let name = f.name();
@@ -276,25 +273,24 @@ impl<'d, 'o> Exec<'d, 'o> {
             let want = if most == usize::MAX { format!("at least {least}") } else { least.to_string() };
             return Err(self.at_command(c, &format!("wrong number of args for {name}: want {want} got {}", args.len())));
         }
-        let context = builtins::Context { data: self.data, now: self.now, template: self.template };
-        f.call(&context, &Args { values: &args }).map_err(|e| self.at_command(c, &format!("error calling {name}: {e}")))
+        f.call(self.context, &Args { values: &args }).map_err(|e| self.at_command(c, &format!("error calling {name}: {e}")))
     }
 
     fn source(&self, at: usize, end: usize) -> &str {
         self.template.source.get(at..end).unwrap_or("").trim()
     }
 
-    fn at_command(&self, c: &Command, message: &str) -> String {
+    fn at_command(&self, c: &Command<H>, message: &str) -> String {
         self.at(c.at, self.source(c.at, c.end), message)
     }
 
-    fn at_pipe(&self, p: &Pipe, message: &str) -> String {
+    fn at_pipe(&self, p: &Pipe<H>, message: &str) -> String {
         self.at(p.at, self.source(p.at, p.end), message)
     }
 
     /// `template: line:1:3: executing "line" at <div 1 0>: …`
     fn at(&self, at: usize, node: &str, message: &str) -> String {
-        let name = self.template.name;
+        let name = &self.template.name;
         let before = self.template.source.get(..at).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let col = before.len() - before.rfind('\n').map_or(0, |i| i + 1);

@@ -1,14 +1,13 @@
 //! Go's `fmt` verbs.
 
-use super::value::Val;
-use crate::limits::MAX_TEMPLATE_OUTPUT;
-use crate::units::{format_g, go_quote};
+use crate::limits::MAX_WIDTH;
+use crate::{Host, Val, format_g};
 
 /// Operands one after another, with a space between two that are no texts.
-pub fn sprint(args: &[Val<'_>]) -> String {
+pub fn sprint<H: Host>(args: &[Val<'_, H>]) -> String {
     let mut out = String::new();
     for (i, v) in args.iter().enumerate() {
-        let text = |v: &Val<'_>| matches!(v, Val::Str(_));
+        let text = |v: &Val<'_, H>| matches!(v, Val::Str(_));
         if i > 0 && !text(v) && !text(&args[i - 1]) {
             out.push(' ');
         }
@@ -28,7 +27,7 @@ struct Flags {
     precision: Option<usize>,
 }
 
-pub fn sprintf(format: &str, args: &[Val<'_>]) -> String {
+pub fn sprintf<H: Host>(format: &str, args: &[Val<'_, H>]) -> String {
     let mut out = String::new();
     let mut chars = format.chars().peekable();
     let mut next = 0;
@@ -72,28 +71,28 @@ pub fn sprintf(format: &str, args: &[Val<'_>]) -> String {
 }
 
 /// A width or precision: digits, or `*` for an argument.
-fn count(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, args: &[Val<'_>], next: &mut usize) -> Option<usize> {
+fn count<H: Host>(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, args: &[Val<'_, H>], next: &mut usize) -> Option<usize> {
     if chars.next_if_eq(&'*').is_some() {
         let v = args.get(*next);
         *next += 1;
         return match v {
-            Some(Val::Int(i)) => Some((*i).clamp(0, 1_000) as usize),
+            Some(Val::Int(i)) => Some((*i).clamp(0, MAX_WIDTH as i64) as usize),
             _ => None,
         };
     }
     let mut out = None;
     while let Some(d) = chars.peek().and_then(|c| c.to_digit(10)) {
         chars.next();
-        out = Some((out.unwrap_or(0) * 10 + d as usize).min(1_000.min(MAX_TEMPLATE_OUTPUT)));
+        out = Some((out.unwrap_or(0) * 10 + d as usize).min(MAX_WIDTH));
     }
     out
 }
 
-fn one(f: Flags, verb: char, v: &Val<'_>, out: &mut String) {
+fn one<H: Host>(f: Flags, verb: char, v: &Val<'_, H>, out: &mut String) {
     let body = match (verb, v) {
         ('v', Val::Float(x)) => return number(f, float(f, 'g', *x), out),
         ('v', Val::Int(i)) => return number(f, integer(f, i128::from(*i), 10, false), out),
-        ('v', Val::Str(s)) if f.sharp => go_quote(s),
+        ('v', Val::Str(s)) if f.sharp => H::quote(s),
         ('v', v) => v.text(),
         ('T', v) => v.kind().to_owned(),
         ('t', Val::Bool(b)) => b.to_string(),
@@ -106,7 +105,7 @@ fn one(f: Flags, verb: char, v: &Val<'_>, out: &mut String) {
         ('U', Val::Int(i)) => format!("U+{i:04X}"),
         ('e' | 'E' | 'f' | 'F' | 'g' | 'G', Val::Float(x)) => return number(f, float(f, verb, *x), out),
         ('s', Val::Str(s)) => truncated(s, f.precision).to_owned(),
-        ('q', Val::Str(s)) => go_quote(truncated(s, f.precision)),
+        ('q', Val::Str(s)) => H::quote(truncated(s, f.precision)),
         ('x', Val::Str(s)) => s.bytes().map(|b| format!("{b:02x}")).collect(),
         ('X', Val::Str(s)) => s.bytes().map(|b| format!("{b:02X}")).collect(),
         ('s', v @ (Val::Time(_) | Val::List(_) | Val::Map(_))) => v.text(),
@@ -206,6 +205,9 @@ fn general(v: f64, precision: usize, e: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::Plain;
+
+    type Val<'d> = crate::Val<'d, Plain>;
 
     #[test]
     fn verbs() {
@@ -225,7 +227,7 @@ mod tests {
         assert_eq!(sprintf("%05.1f|%-4d|%4d|%x", &[Val::Float(40.85), Val::Int(1), Val::Int(2), Val::str("hi")]), "040.9|1   |   2|6869");
         assert_eq!(sprintf("%d", &[Val::str("hi")]), "%!d(string=hi)");
         assert_eq!(sprintf("%s %s", &[Val::str("a")]), "a %!s(MISSING)");
-        assert_eq!(sprintf("%", &[]), "%!(NOVERB)");
+        assert_eq!(sprintf::<Plain>("%", &[]), "%!(NOVERB)");
         assert_eq!(sprintf("%.3g %.2g", &[Val::Float(1234.5), Val::Float(0.5)]), "1.23e+03 0.5");
         assert_eq!(sprint(&[Val::Int(1), Val::Int(2), Val::str("x"), Val::str("y")]), "1 2xy");
     }

@@ -1,8 +1,7 @@
 //! Template text to tokens: plain text, and the items inside `{{ }}`.
 
-use crate::units::{parse_float, unquote_go};
-
-use super::value::Literal;
+use crate::value::Literal;
+use crate::{parse_float, unquote_go};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
