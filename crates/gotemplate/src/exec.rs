@@ -273,7 +273,15 @@ impl<'t, 'd, H: Host> Exec<'t, 'd, H> {
             let want = if most == usize::MAX { format!("at least {least}") } else { least.to_string() };
             return Err(self.at_command(c, &format!("wrong number of args for {name}: want {want} got {}", args.len())));
         }
-        f.call(self.context, &Args { values: &args }).map_err(|e| self.at_command(c, &format!("error calling {name}: {e}")))
+        // A value may be joined with itself again and again: what goes in and what comes out are bounded, not only what is written.
+        let length = |v: &Val<'d, H>| if let Val::Str(s) = v { s.len() } else { 0 };
+        let too_long = || self.at_command(c, &format!("error calling {name}: text is longer than {MAX_OUTPUT} bytes"));
+        if args.iter().map(length).sum::<usize>() > MAX_OUTPUT {
+            return Err(too_long());
+        }
+        let result =
+            f.call(self.context, &Args { values: &args }).map_err(|e| self.at_command(c, &format!("error calling {name}: {e}")))?;
+        if length(&result) > MAX_OUTPUT { Err(too_long()) } else { Ok(result) }
     }
 
     fn source(&self, at: usize, end: usize) -> &str {

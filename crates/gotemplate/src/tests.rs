@@ -116,3 +116,11 @@ fn wrong_calls() {
         "! template: t:1:3: executing \"t\" at <index (twice 1) \"a\">: error calling index: string is no int",
     );
 }
+
+#[test]
+fn values_do_not_grow_without_end() {
+    let doubled = "{{ $x := \"0123456789\" }}".to_owned() + &"{{ $x = print $x $x }}".repeat(40) + "{{ len $x }}";
+    let mut out = String::new();
+    let error = Template::<Plain>::new("t", &doubled).unwrap().execute(&&[][..], &mut out).unwrap_err();
+    assert!(error.contains("longer than 1048576 bytes"), "{error}");
+}
