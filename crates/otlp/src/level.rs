@@ -5,7 +5,7 @@ mod line;
 use std::borrow::Cow;
 
 /// The names under which a level is looked for, in this order.
-pub(crate) const LEVEL_FIELDS: [&str; 14] = [
+pub const LEVEL_FIELDS: [&str; 14] = [
     "level",
     "LEVEL",
     "Level",

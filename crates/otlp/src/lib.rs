@@ -22,7 +22,7 @@ mod wire;
 
 pub use encode::{Signal, export_response, trace_to_proto, value_to_proto};
 pub use error::DecodeError;
-pub use level::{detect_level, detect_service_name};
+pub use level::{LEVEL_FIELDS, detect_level, detect_service_name};
 pub use names::{MetricType, log_label_name, metric_label_name, metric_name};
 pub use options::{Delta, LogAction, LogSettings, MetricSettings, Options, Promote, Strategy, TraceSettings};
 pub use text::value_text;

@@ -121,7 +121,7 @@ impl Lowered {
 }
 
 /// Functions whose value depends on the evaluation time although their arguments do not.
-const TIME_DEPENDENT: [&str; 15] = [
+pub(crate) const TIME_DEPENDENT: [&str; 15] = [
     "days_in_month",
     "day_of_month",
     "day_of_week",

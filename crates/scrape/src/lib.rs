@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Job, ScrapeLimits};
 pub use digest::{Cache, Counts, Report, digest, failed, report};
-pub use section::{ConfigError, Section};
+pub use section::{ConfigError, Section, distance};
 pub use state::{Pool, Slot, State, Status};
 pub use target::Target;
 

@@ -118,8 +118,8 @@ pub fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Edits between two short words.
-fn distance(a: &str, b: &str) -> usize {
+/// Edits between two short words: how far a key is from a known one.
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

@@ -199,26 +199,10 @@ fn explain(error: &str) -> String {
             "{error}\nhint: `{unknown}` is a section of the systems Trefoil stands for, but this version does not evaluate it; remove it to start without it"
         );
     }
-    match ticked.map(|known| (distance(unknown, known), known)).min() {
+    match ticked.map(|known| (scrape::distance(unknown, known), known)).min() {
         Some((d, known)) if d <= 3 => format!("{error}\nhint: did you mean `{known}`?"),
         _ => error.to_owned(),
     }
-}
-
-/// Edits between two short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
 }
 
 pub fn parse_sync(text: &str) -> Result<Sync, ConfigError> {

@@ -10,6 +10,7 @@ use super::parse::{Command, Eval, parse};
 use crate::Features;
 use crate::ast::{At, Expr};
 use crate::eval::{Options, instant, range};
+use crate::plan::TIME_DEPENDENT;
 use crate::value::{QueryResult, SampleValue, Value};
 
 /// Most samples that a query of a script may hold.
@@ -182,24 +183,6 @@ impl Runner<'_> {
 fn depends_on_query(query: &str) -> bool {
     ["start()", "end()", "range()", "step()"].iter().any(|f| query.contains(f))
 }
-
-const TIME_DEPENDENT: [&str; 15] = [
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "year",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-];
 
 /// Puts `@ t` on every selector that has none, and on subqueries instead of what they contain.
 fn pin(e: &mut Expr, t: i64, depends: &mut bool) {
